@@ -1,0 +1,1 @@
+"""Plimsoll: performance budgets, declared, enforced and proved from one number per flow."""
