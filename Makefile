@@ -1,0 +1,70 @@
+# Everything here works on a fresh machine with Python 3.11+ and the package registries, and again in seconds.
+ENV ?= dev
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := plimsoll infra tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup preview check up test lint format schema golden nightly bench lock clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Plimsoll needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 2; }
+	@echo "Setting up .venv from requirements.lock (about a minute, once)" >&2
+	@$(PYTHON) -m venv .venv
+	@# Compiled after the install, on every core: pip compiles on one.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@# A second step, because pip's hash mode refuses editable installs.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib plimsoll infra
+	@touch $(READY)
+
+setup: $(READY) ## Make .venv with the locked packages, plimsoll and infra
+
+preview: $(READY) ## Show what an environment is, in seconds and with no account (ENV=dev)
+	@$(BIN)/plimsoll preview $(ENV)
+
+check: $(READY) ## Check all stack files, one by one and side by side
+	@$(BIN)/plimsoll check
+
+up: $(READY) ## Change the environment for real, with the Pulumi command and an account (ENV=dev)
+	@command -v pulumi >/dev/null || { echo "pulumi is not on PATH: see README, Use it for real" >&2; exit 2; }
+	@$(BIN)/plimsoll check && pulumi up --stack $(ENV)
+
+test: $(READY) ## Run every test, with coverage
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+lint: $(READY) ## Lint, check formatting and types, and that generated files are up to date
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ty check
+	@$(BIN)/plimsoll schema --check
+
+format: $(READY) ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+schema: $(READY) ## Write the JSON Schema that editors use
+	@$(BIN)/plimsoll schema --write
+
+golden: $(READY) ## Write the golden files anew; review them in the diff
+	@$(BIN)/python -m pytest --golden tests
+
+nightly: $(READY) ## Run every test with the fuzzers' nightly numbers
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto
+
+bench: $(READY) ## Time the offline preview beside the SDK's own mocks
+	@$(BIN)/python benchmarks/preview.py
+
+lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean: ## Remove what these targets made
+	@rm -rf .venv build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
+	@find plimsoll infra tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""Physical names and labels: what Google Cloud calls the things of one environment. Pure.
+
+Each derives from the application, the environment and one key of the settings, and from nothing that Pulumi
+makes up, so that renaming one thing never replaces another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plimsoll.settings.model import Cloud, CloudSqlDatabase, SecretReference, Service
+
+ACCOUNT_ID_LENGTHS = range(6, 31)
+"""What IAM accepts as the id of a service account (iam.googleapis.com, ServiceAccount.account_id)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The names of one environment. Two environments may share a project only if they differ in application."""
+
+    cloud: Cloud
+    environment: str
+    """The name of the stack."""
+
+    @property
+    def _own(self) -> str:
+        return f"{self.cloud.application}-{self.environment}"
+
+    def service(self, key: str, settings: Service) -> str:
+        """A Cloud Run service's own name, else APPLICATION-KEY."""
+        return settings.name or f"{self.cloud.application}-{key}"
+
+    def account(self, key: str) -> str:
+        """Id of a service's account: APPLICATION-KEY, with a digest where that is too short or too long."""
+        name = f"{self.cloud.application}-{key}"
+        if len(name) in ACCOUNT_ID_LENGTHS:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+        return f"{name[:23].rstrip('-')}-{digest}"
+
+    def network(self, part: str | None = None) -> str:
+        """The private network, or a part of it."""
+        return f"{self._own}-{part}" if part else self._own
+
+    def instance(self, settings: CloudSqlDatabase) -> str:
+        """A Cloud SQL instance's own name, else APPLICATION-ENVIRONMENT."""
+        return settings.instance or self._own
+
+    @property
+    def database_url(self) -> str:
+        """Id of the secret that holds a Cloud SQL database's URL."""
+        return f"{self._own}-database-url"
+
+    def secret(self, reference: SecretReference) -> str:
+        """A secret as Cloud Run reports it: by its id within the project, by its full name elsewhere.
+
+        Any other form of the same name would be a difference in every preview.
+        """
+        return reference.resource(self.cloud.project).removeprefix(f"projects/{self.cloud.project}/secrets/")
+
+    def labels(self, **more: str) -> dict[str, str]:
+        """The environment's labels and `more`; what the stack file says wins."""
+        labels = {"application": self.cloud.application, "environment": self.environment, **more}
+        return {**labels, **self.cloud.labels}

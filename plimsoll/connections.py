@@ -1,0 +1,174 @@
+"""The connection budget: whether all instances together fit into the database.
+
+One pure function, used by settings, previews, policies and capacity alike. The hard part is what Cloud Run
+and the database really allow at the same time; the advisory part adds what happens now and then (a rollout's
+two revisions, instances beyond the maximum). Every number is a count of PostgreSQL connections. The factors
+and their sources are in `limits/data/connections.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one service may open. All counts are at least 1, `overflow` at least 0."""
+
+    service: str
+    instances: int
+    """Maximum instances over all revisions."""
+    workers: int
+    """Processes per instance, each with a pool of its own."""
+    concurrency: int
+    """Requests that an instance answers at once."""
+    pool: int
+    overflow: int = 0
+    per_request: int = 1
+    """Sessions that one request holds at once."""
+
+    @property
+    def per_worker(self) -> int:
+        """A pool never opens more than the requests in flight ask of it."""
+        return min(self.pool + self.overflow, self.concurrency * self.per_request)
+
+    @property
+    def most(self) -> int:
+        """Connections with every instance up and every pool full."""
+        return self.instances * self.workers * self.per_worker
+
+    @property
+    def arithmetic(self) -> str:
+        """The multiplication, as a reader checks it."""
+        pool = f"({self.pool} + {self.overflow})" if self.overflow else f"{self.pool}"
+        if self.per_worker < self.pool + self.overflow:
+            pool = f"{self.per_worker} in flight"
+        return f"{self.instances} × {self.workers} × {pool} = {self.most}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooler:
+    """A pooler before the database: `clients` it accepts, `pool` connections it opens."""
+
+    mode: Literal["session", "transaction"]
+    clients: int
+    pool: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """What the database allows."""
+
+    max_connections: int
+    reserve: int
+    """Kept for superusers, people and the provider's own services."""
+    pooler: Pooler | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One side of the budget: `used` of `usable`."""
+
+    side: Literal["database", "pooler"]
+    """Which limit it is: the database's own connections, or the clients of its pooler."""
+    used: int
+    usable: int
+    advised: int
+    """What `peak` should stay within: the advised share of `usable`, rounded down."""
+    peak: int
+    """With rollout overlap and overshoot."""
+
+    @property
+    def over(self) -> int:
+        """By how many connections it does not fit; 0 where it does."""
+        return max(0, self.used - self.usable)
+
+    @property
+    def tight(self) -> bool:
+        """Whether a rollout during a spike can exceed what is advised."""
+        return self.peak > self.advised
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBudget:
+    """The verdict on one database, with all that a reader needs to check it."""
+
+    demands: tuple[Demand, ...]
+    supply: Supply
+    migrations: int
+    sums: tuple[Sum, ...]
+
+    @property
+    def fits(self) -> bool:
+        """The hard part."""
+        return all(not one.over for one in self.sums)
+
+
+@cache
+def _allowances() -> Mapping[str, Fraction]:
+    data = json.loads(files("plimsoll.limits").joinpath("data/connections.json").read_text("utf-8"))
+    return {name: Fraction(str(entry["value"])) for name, entry in data["values"].items()}
+
+
+def assess(demands: Sequence[Demand], supply: Supply) -> ConnectionBudget:
+    """Add up what services may open and hold it against what the database allows.
+
+    Without a pooler there is one sum. A session pooler hands a connection to each client for as long as the
+    client stays, so its clients are bounded by its pool too. A transaction pooler has two independent sums:
+    its clients, and its own pool at the database. One migration is always counted, at the database itself.
+    """
+    rule = _allowances()
+    migrations = int(rule["migrations"])
+    services = sum(demand.most for demand in demands)
+    factor = 1 + (rule["rollout_overlap"] - 1) + (rule["overshoot"] - 1)
+    at_database = supply.max_connections - supply.reserve
+
+    def side(name: Literal["database", "pooler"], used: int, extra: int, usable: int, grow: Fraction) -> Sum:
+        return Sum(name, used + extra, usable, int(usable * rule["advised_share"]), int(used * grow) + extra)
+
+    if supply.pooler is None:
+        sums = (side("database", services, migrations, at_database, factor),)
+    else:
+        pooler = supply.pooler
+        clients = min(pooler.clients, pooler.pool) if pooler.mode == "session" else pooler.clients
+        # The pooler's own pool does not grow with a rollout: that is what it is for.
+        sums = (
+            side("pooler", services, 0, clients, factor),
+            side("database", pooler.pool, migrations, at_database, Fraction(1)),
+        )
+    return ConnectionBudget(tuple(demands), supply, migrations, sums)
+
+
+def remedy(budget: ConnectionBudget, one: Sum) -> str:
+    """What to change so that `one` fits (or, where it does, is within what is advised), with the numbers."""
+    larger = "a larger database" if one.side == "database" else "a larger pooler"
+    if one.side == "database" and budget.supply.pooler is not None:
+        return f"lower the pooler's pool, or take {larger}"
+    worst = max(budget.demands, key=lambda demand: demand.most)
+
+    def excess(changed: Demand) -> int:
+        demands = [changed if each is worst else each for each in budget.demands]
+        same = next(each for each in assess(demands, budget.supply).sums if each.side == one.side)
+        return same.over if one.over else max(0, same.peak - same.advised)
+
+    # Both grow with their count: the last one without excess stands just before the first one with some.
+    instances = bisect_left(
+        range(1, worst.instances), 1, key=lambda count: excess(replace(worst, instances=count))
+    )
+    pool = bisect_left(
+        range(1, worst.pool + worst.overflow),
+        1,
+        key=lambda size: excess(replace(worst, pool=size, overflow=0)),
+    )
+    options = [f"at most {instances} instances of {worst.service}"] if instances else []
+    options += [f"pool and overflow of {pool} together"] if pool else []
+    return ", or ".join([*options, larger])

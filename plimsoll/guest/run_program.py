@@ -1,0 +1,364 @@
+"""Run one Pulumi program as Pulumi's own language host does, and say how it ended.
+
+Started by path under the project's interpreter (`python -u run_program.py RECORD_FD SIGNAL`), never imported
+by Plimsoll: it uses the standard library and whatever Pulumi SDK 3.x it finds there, in syntax that Python
+3.9 reads. The job arrives as one line of JSON on standard input, after the imports have begun, so that the
+monitor and the SDK start side by side. What happened goes to the descriptor RECORD_FD as lines of JSON:
+
+- `{"event": "end", "ok": true, ...}` once, when the program is through. **Without it nothing counts**: a
+  program may exit, crash or be killed anywhere.
+- `{"event": "where", ...}` when asked, by a line on standard input: where the program is right now.
+
+SIGNAL makes the interpreter itself write its stack there, as a fault does. The end of standard input means
+that whoever asked is gone; then this whole process group goes too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import functools
+import importlib.metadata
+import inspect
+import json
+import linecache
+import logging
+import os
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+    from pulumi import Config
+
+MOST_FRAMES = 100
+"""Frames kept of one stack: the outermost 20 and the innermost 80 of a runaway recursion."""
+
+LONGEST_TEXT = 20_000
+"""Characters kept of an exception's message."""
+
+BLOCKING_INVOKES = ("invoke", "invoke_single", "invoke_async")
+CALLS = ("call", "call_single")
+TRANSFORMS = ("register_stack_transform", "register_resource_transform", "register_invoke_transform")
+
+TYPED_READS = ("bool", "int", "float", "object")
+"""What `pulumi.Config` can read besides text, as its methods' names end."""
+
+
+class RefusedError(Exception):
+    """Raised into the program where it asks for what an offline preview cannot give."""
+
+
+class Record:
+    """The descriptor that tells the parent how things went."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.process = os.getpid()
+        self.identity = self._identify()
+        self.lock = threading.Lock()
+        self.refusals: list[dict[str, Any]] = []
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
+
+    def _identify(self) -> tuple[int, int]:
+        status = os.fstat(self.descriptor)
+        return status.st_dev, status.st_ino
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Send one event. Nothing is sent from a forked copy, nor into a file that took the number over."""
+        line = json.dumps(event).encode() + b"\n"
+        with self.lock:
+            try:
+                if os.getpid() != self.process or self._identify() != self.identity:
+                    return
+                while line:
+                    line = line[os.write(self.descriptor, line) :]
+            except OSError:
+                return
+
+    def refuse(self, what: str, name: str) -> NoReturn:
+        """Note something unsupported, with the place, and stop the program there."""
+        frames = describe_frames(traceback.extract_stack()[:-2])
+        self.refusals.append({"what": what, "name": name, "frames": frames})
+        raise RefusedError(f"{what} {name} is not supported in an offline preview")
+
+
+def describe_frames(stack: Iterable[traceback.FrameSummary]) -> list[dict[str, Any]]:
+    """Frames as plain data, outermost first, with their source lines."""
+    frames = list(stack)
+    if len(frames) > MOST_FRAMES:
+        frames = frames[:20] + frames[20 - MOST_FRAMES :]
+    return [
+        {"file": frame.filename, "line": frame.lineno or 0, "function": frame.name, "text": frame.line or ""}
+        for frame in frames
+    ]
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """An exception with its frames and, in `causes`, what led to it, the nearest first."""
+    described = _describe_one(error)
+    causes: list[dict[str, Any]] = []
+    seen = {id(error)}
+    cause = _cause(error)
+    while cause is not None and id(cause) not in seen and len(causes) < 10:
+        seen.add(id(cause))
+        causes.append(_describe_one(cause))
+        cause = _cause(cause)
+    described["causes"] = causes
+    return described
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    if error.__cause__ is not None:
+        return error.__cause__
+    return None if error.__suppress_context__ else error.__context__
+
+
+def _describe_one(error: BaseException) -> dict[str, Any]:
+    kind = type(error)
+    try:
+        message = str(error)
+    except Exception as failure:  # noqa: BLE001 (a broken __str__ of the program's own must not hide its error)
+        message = f"(its message could not be read: {type(failure).__name__})"
+    frames = describe_frames(traceback.extract_tb(error.__traceback__))
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        text = (error.text or "").strip()
+        frames.append({"file": error.filename, "line": error.lineno or 0, "function": "", "text": text})
+        message = error.msg
+    return {
+        "type": kind.__qualname__,
+        "message": message[:LONGEST_TEXT],
+        "frames": frames,
+        "exit_code": _exit_code(error.code) if isinstance(error, SystemExit) else None,
+    }
+
+
+def _exit_code(code: object) -> int:
+    if code is None:
+        return 0
+    return code if isinstance(code, int) else 1
+
+
+def where(loop: asyncio.AbstractEventLoop | None) -> dict[str, Any]:
+    """What the main thread is doing, and what every unfinished task of its event loop waits for."""
+    main = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 (no public twin)
+    stack = describe_frames(traceback.extract_stack(main)) if main else []
+    tasks = [] if loop is None else [_waiting_at(task) for task in asyncio.all_tasks(loop)]
+    return {"event": "where", "stack": stack, "tasks": [task for task in tasks if task]}
+
+
+def _waiting_at(task: asyncio.Task[Any]) -> list[dict[str, Any]]:
+    """The frames of a suspended task, down to what it awaits (`Task.get_stack` gives only the first)."""
+    frames = []
+    awaited: object = task.get_coro()
+    while awaited is not None and len(frames) < MOST_FRAMES:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is None:
+            break
+        code = frame.f_code
+        text = linecache.getline(code.co_filename, frame.f_lineno).strip()
+        frames.append(
+            {"file": code.co_filename, "line": frame.f_lineno, "function": code.co_name, "text": text}
+        )
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return frames
+
+
+def listen(job_descriptor: int, record: Record, loops: list[asyncio.AbstractEventLoop]) -> None:
+    """Answer every line on standard input with the place; at its end, end the process group."""
+    while os.read(job_descriptor, 1024):
+        record.write(where(loops[0] if loops else None))
+    if os.getpid() == record.process:
+        os.killpg(0, signal.SIGKILL)
+
+
+def read_line(descriptor: int) -> bytes:
+    """One line, byte for byte, so that nothing after it is swallowed."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        chunk = os.read(descriptor, 1)
+        if not chunk:
+            break
+        line += chunk
+    return bytes(line)
+
+
+def take_standard_input() -> int:
+    """Keep standard input for the job and its questions; the program reads an empty one."""
+    job_descriptor = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return job_descriptor
+
+
+def unknown_secret(pulumi: ModuleType) -> object:
+    """An output that is secret and unknown, as a value is that only an update could decrypt."""
+    return pulumi.Output(set(), _resolved(None), _resolved(value=False), _resolved(value=True))
+
+
+async def _resolved(value: bool | None) -> bool | None:  # noqa: FBT001 (it is data)
+    return value
+
+
+def guard_config(pulumi: ModuleType, record: Record, sealed: frozenset[str]) -> None:
+    """Make the keys in `sealed`, which nobody here can decrypt, read as unknown secrets.
+
+    Plain text reads need no help: the job's value of such a key is a placeholder that the monitor knows
+    again. A number, flag or object has no placeholder, so reading one in clear is refused.
+    """
+
+    def answer_secret(_method: str, _key: str) -> object:
+        return unknown_secret(pulumi)
+
+    def refuse_plain(method: str, key: str) -> object:
+        return record.refuse(f"Config.{method} of an encrypted value that cannot be decrypted here:", key)
+
+    def guard(method: str, answer: Callable[[str, str], object]) -> None:
+        read = getattr(pulumi.Config, method)
+
+        @functools.wraps(read)
+        def guarded(config: Config, key: str, *rest: object, **named: object) -> object:
+            full_key = config.full_key(key)
+            return answer(method, full_key) if full_key in sealed else read(config, key, *rest, **named)
+
+        setattr(pulumi.Config, method, guarded)
+
+    for verb in ("get", "require"):
+        for ending in ("", *(f"_{kind}" for kind in TYPED_READS)):
+            guard(f"{verb}_secret{ending}", answer_secret)
+        for kind in TYPED_READS:
+            guard(f"{verb}_{kind}", refuse_plain)
+
+
+def guard_runtime(pulumi: ModuleType, record: Record) -> None:
+    """Stop the program at the very line that asks for what only an engine or a provider could answer."""
+
+    def refuse(what: str, function: str) -> None:
+        original = getattr(pulumi.runtime, function, None)
+        if original is None:  # an SDK of before its time
+            return
+
+        @functools.wraps(original)
+        def refused(*positional: object, **named: object) -> object:
+            subject = next(iter((*positional, *named.values())), None)
+            return record.refuse(what, subject if isinstance(subject, str) else _name(subject))
+
+        setattr(pulumi.runtime, function, refused)
+
+    for function in BLOCKING_INVOKES:
+        refuse("the blocking call of the provider function", function)
+    for function in CALLS:
+        refuse("the call of the resource method", function)
+    for function in TRANSFORMS:
+        refuse("the transform", function)
+
+    from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415 (the SDK is only known to exist by now)
+
+    if "unknown" not in resource_pb2.ResourceInvokeResponse.DESCRIPTOR.fields_by_name:
+        # An SDK too old to hear the monitor's "unknown" would take its empty answer for the value.
+        pulumi.runtime.invoke_output = functools.partial(unknown_invoke, pulumi)
+    # The SDK logs eight debug lines a resource, each a call to the engine that it waits for.
+    pulumi.log.debug = lambda *_positional, **_named: None
+
+
+def _name(subject: object) -> str:
+    return str(getattr(subject, "__qualname__", type(subject).__qualname__))
+
+
+def unknown_invoke(
+    pulumi: ModuleType, _token: str, props: object, *_options: object, **_more: object
+) -> object:
+    """An unknown output that depends on what the function's arguments depend on."""
+    arguments = pulumi.Output.from_input(props)
+    return pulumi.Output(
+        arguments.resources(), _resolved(None), _resolved(value=False), arguments.is_secret()
+    )
+
+
+def configure(pulumi: ModuleType, job: dict[str, Any]) -> None:
+    """Hand the job to the SDK: configuration, names, and where monitor and engine listen."""
+    pulumi.runtime.set_all_config(job["config"], job["secret_keys"])
+    settings = {
+        "monitor": job["monitor"],
+        "engine": job["engine"],
+        "project": job["project"],
+        "stack": job["stack"],
+        "organization": job["organization"],
+        "root_directory": job["root"],
+        "parallel": 1,
+        "dry_run": True,
+    }
+    known = inspect.signature(pulumi.runtime.Settings.__init__).parameters
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(**{name: value for name, value in settings.items() if name in known})
+    )
+
+
+def run(pulumi: ModuleType, job: dict[str, Any], loops: list[asyncio.AbstractEventLoop]) -> None:
+    """Run the program to its end, all of its resources included. Raises what the program raises."""
+    program = job["program"]
+    os.chdir(job["directory"])
+    sys.argv = [program]
+    sys.path.insert(0, job["directory"])
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loops.append(loop)
+    # Half-finished tasks of a program that failed are expected; its own error is what matters.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def program_as_main() -> None:
+        runpy.run_path(program, run_name="__main__")
+
+    loop.run_until_complete(pulumi.runtime.run_in_stack(program_as_main))
+
+
+def main() -> None:
+    """Read the job, run it, write the end record, and leave without a long goodbye."""
+    leave = os._exit
+    record = Record(int(sys.argv[1]))
+    job_descriptor = take_standard_input()
+    faulthandler.enable(record.descriptor, all_threads=False)
+    faulthandler.register(int(sys.argv[2]), record.descriptor, all_threads=False)
+    own_folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib costs the import)
+    sys.path[:] = [entry for entry in sys.path if entry != own_folder]
+    loops: list[asyncio.AbstractEventLoop] = []
+    error: dict[str, Any] | None = None
+    sdk = ""
+    try:
+        import pulumi  # noqa: PLC0415 (its absence is an answer, not a crash)
+        import pulumi.runtime  # noqa: PLC0415
+
+        sdk = importlib.metadata.version("pulumi")
+    except Exception as failure:  # noqa: BLE001 (a broken SDK fails in any way it likes)
+        record.write({"event": "end", "ok": False, "no_pulumi": True, "error": describe_error(failure)})
+        leave(1)
+    job = json.loads(read_line(job_descriptor))
+    threading.Thread(target=listen, args=(job_descriptor, record, loops), daemon=True).start()
+    try:
+        guard_config(pulumi, record, frozenset(job["sealed_keys"]))
+        guard_runtime(pulumi, record)
+        configure(pulumi, job)
+        run(pulumi, job, loops)
+    except BaseException as failure:  # noqa: BLE001 (the record carries SystemExit and KeyboardInterrupt too)
+        error = describe_error(failure)
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            with contextlib.suppress(Exception):  # the program may have put anything there
+                stream.flush()
+    record.write(
+        {"event": "end", "ok": error is None, "sdk": sdk, "error": error, "refusals": record.refusals}
+    )
+    # The interpreter's own goodbye takes half a second, and waits for threads that the program left behind.
+    leave(0 if error is None else 1)
+
+
+if __name__ == "__main__":
+    main()

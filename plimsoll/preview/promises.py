@@ -1,0 +1,179 @@
+"""What a plan promises: the budgets of its flows, and whether its connections fit. Read from the plan alone.
+
+Our components register what no resource carries as inputs of their own: `flows` and `connections`. A program
+that has none of our components is read from what its resources say: Cloud Run's scaling and concurrency, the
+environment variables WEB_CONCURRENCY, DB_POOL_SIZE and DB_MAX_OVERFLOW, and Cloud SQL's `max_connections`
+flag. Where one of these is missing the answer is that it cannot be decided, and what is missing; no guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from plimsoll import connections
+
+if TYPE_CHECKING:
+    from plimsoll.preview.plan import Plan, Resource, Value
+
+SERVICE = "gcp:cloudrunv2/service:Service"
+INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A flow and its budget, as texts: `p95` is "300ms", `availability` "99.5" (percent)."""
+
+    flow: str
+    label: str
+    service: str
+    p95: str
+    p99: str
+    availability: str
+    critical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Why there is no connection budget, in the words of what is missing."""
+
+    missing: tuple[str, ...]
+
+
+def promises(plan: Plan) -> tuple[Promise, ...]:
+    """Every flow that a component of the plan declares, in the order of declaration."""
+    return tuple(
+        Promise(
+            flow=name,
+            label=str(flow.get("endpoint") or flow.get("serverAction") or ""),
+            service=str(flow.get("service") or flow.get("page") or ""),
+            p95=str(flow.get("p95") or ""),
+            p99=str(flow.get("p99") or ""),
+            availability=str(flow.get("availability") or ""),
+            critical=flow.get("critical") is True,
+        )
+        for resource in plan.resources
+        if resource.component
+        for name, flow in _mapping(resource.inputs.get("flows")).items()
+        if isinstance(flow, Mapping)
+    )
+
+
+def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | None:
+    """The connection budget, or why it cannot be decided; `None` where nothing uses a database."""
+    declared = [
+        (resource, _mapping(resource.inputs["connections"]))
+        for resource in plan.resources
+        if resource.component and "connections" in resource.inputs
+    ]
+    if declared:
+        demands = [_demand(resource.name, said) for resource, said in declared if "workers" in said]
+        supplies = [_supply(said) for _, said in declared if "maxConnections" in said]
+    else:
+        services, databases = plan.of_type(SERVICE), plan.of_type(INSTANCE)
+        if not services or not databases:
+            return None
+        demands = [_foreign_demand(service) for service in services]
+        supplies = [_foreign_supply(database) for database in databases]
+    missing = [gap for part in (*demands, *supplies) if isinstance(part, Undecided) for gap in part.missing]
+    if len(supplies) > 1:
+        missing.append("which of several databases each service uses")
+    if missing:
+        return Undecided(tuple(missing))
+    if not supplies:
+        return None
+    known = [demand for demand in demands if isinstance(demand, connections.Demand)]
+    supply = next(supply for supply in supplies if isinstance(supply, connections.Supply))
+    return connections.assess(known, supply)
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return cast("Mapping[str, Value]", value) if isinstance(value, dict) else {}
+
+
+def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict[str, int] | Undecided:
+    """The counts of these names, or all that are no known whole number."""
+    found: dict[str, int] = {}
+    missing: list[str] = []
+    for name in names:
+        value = said.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            found[name] = value
+        else:
+            missing.append(f"{name} of {owner}")
+    return Undecided(tuple(missing)) if missing else found
+
+
+def _demand(name: str, said: Mapping[str, Value]) -> connections.Demand | Undecided:
+    counts = _counts(name, said, ("instances", "workers", "concurrency", "pool", "overflow", "perRequest"))
+    if isinstance(counts, Undecided):
+        return counts
+    counts["per_request"] = counts.pop("perRequest")
+    return connections.Demand(service=name, **counts)
+
+
+def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:
+    counts = _counts("the database", said, ("maxConnections", "reserve"))
+    if isinstance(counts, Undecided):
+        return counts
+    pooler = _mapping(said.get("pooler"))
+    if not pooler:
+        return connections.Supply(max_connections=counts["maxConnections"], reserve=counts["reserve"])
+    sizes = _counts("the pooler", pooler, ("clients", "pool"))
+    if isinstance(sizes, Undecided):
+        return sizes
+    mode: Literal["session", "transaction"] = "session" if pooler.get("mode") == "session" else "transaction"
+    return connections.Supply(
+        max_connections=counts["maxConnections"],
+        reserve=counts["reserve"],
+        pooler=connections.Pooler(mode=mode, **sizes),
+    )
+
+
+def _foreign_demand(service: Resource) -> connections.Demand | Undecided:
+    template = _mapping(service.inputs.get("template"))
+    variables = dict(_variables(template))
+    scaling = {**_mapping(template.get("scaling")), **_mapping(service.inputs.get("scaling"))}
+    said: dict[str, Value] = {
+        "maximum instances": scaling.get("manualInstanceCount") or scaling.get("maxInstanceCount"),
+        "concurrency": template.get("maxInstanceRequestConcurrency"),
+        "WEB_CONCURRENCY": variables.get("WEB_CONCURRENCY"),
+        "DB_POOL_SIZE": variables.get("DB_POOL_SIZE"),
+        "DB_MAX_OVERFLOW": variables.get("DB_MAX_OVERFLOW", 0),
+    }
+    counts = _counts(service.name, said, tuple(said))
+    if isinstance(counts, Undecided):
+        return counts
+    instances, concurrency, workers, pool, overflow = counts.values()
+    return connections.Demand(
+        service=service.name,
+        instances=instances,
+        workers=workers,
+        concurrency=concurrency,
+        pool=pool,
+        overflow=overflow,
+    )
+
+
+def _variables(template: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """Environment variables of all containers; a value that is a number becomes one."""
+    containers = template.get("containers")
+    for container in containers if isinstance(containers, list) else []:
+        variables = _mapping(container).get("envs")
+        for variable in variables if isinstance(variables, list) else []:
+            name, value = _mapping(variable).get("name"), _mapping(variable).get("value")
+            if isinstance(name, str):
+                yield name, int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _foreign_supply(database: Resource) -> connections.Supply | Undecided:
+    flags = _mapping(database.inputs.get("settings")).get("databaseFlags")
+    values = {
+        _mapping(flag).get("name"): _mapping(flag).get("value")
+        for flag in (flags if isinstance(flags, list) else [])
+    }
+    value = values.get("max_connections")
+    if not (isinstance(value, str) and value.isdecimal()):
+        return Undecided((f"the max_connections flag of {database.name}",))
+    return connections.Supply(max_connections=int(value), reserve=0)

@@ -1,0 +1,160 @@
+"""Which inputs of a resource a reader wants to see without asking, and what its type is called in words.
+
+A type that is not listed here is shown by its name and token alone; `--resource NAME` shows every input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll.preview.plan import Archive, Asset, ResourceReference, Secret, Unknown
+
+if TYPE_CHECKING:
+    from plimsoll.preview.plan import Resource, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Highlights:
+    """`title` names the type in words; `values` maps a label to the path of an input."""
+
+    title: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+_CONTAINER = "template.containers[0]"
+
+_BY_TYPE: dict[str, Highlights] = {
+    "plimsoll:infra:Environment": Highlights("environment"),
+    "plimsoll:infra:Foundation": Highlights("APIs and network"),
+    "plimsoll:infra:Service": Highlights("service"),
+    "plimsoll:infra:CloudSqlDatabase": Highlights("database, created here"),
+    "plimsoll:infra:ExternalDatabase": Highlights(
+        "database, somebody else's",
+        (
+            ("host", "host"),
+            ("secret", "secret"),
+            ("version", "version"),
+            ("connections", "connections.maxConnections"),
+        ),
+    ),
+    "plimsoll:infra:Frontend": Highlights("frontend"),
+    "gcp:cloudrunv2/service:Service": Highlights(
+        "Cloud Run service",
+        (
+            ("", "name"),
+            ("cpu", f"{_CONTAINER}.resources.limits.cpu"),
+            ("memory", f"{_CONTAINER}.resources.limits.memory"),
+            ("concurrency", "template.maxInstanceRequestConcurrency"),
+            ("min", "scaling.minInstanceCount"),
+            ("max", "scaling.maxInstanceCount"),
+            ("fixed", "scaling.manualInstanceCount"),
+            ("timeout", "template.timeout"),
+            ("", "template.executionEnvironment"),
+            ("image", f"{_CONTAINER}.image"),
+        ),
+    ),
+    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights(
+        "who may call it", (("", "member"), ("", "role"))
+    ),
+    "gcp:sql/databaseInstance:DatabaseInstance": Highlights(
+        "Cloud SQL instance",
+        (
+            ("", "name"),
+            ("", "databaseVersion"),
+            ("", "settings.edition"),
+            ("", "settings.tier"),
+            ("", "settings.availabilityType"),
+            ("backups", "settings.backupConfiguration.enabled"),
+            ("public address", "settings.ipConfiguration.ipv4Enabled"),
+        ),
+    ),
+    "gcp:sql/database:Database": Highlights("SQL database", (("", "name"),)),
+    "gcp:sql/user:User": Highlights("SQL user", (("", "name"),)),
+    "gcp:secretmanager/secret:Secret": Highlights("secret", (("", "secretId"),)),
+    "gcp:secretmanager/secretVersion:SecretVersion": Highlights("version of a secret"),
+    "gcp:secretmanager/secretIamMember:SecretIamMember": Highlights(
+        "who may read it", (("", "secretId"), ("", "role"))
+    ),
+    "gcp:serviceaccount/account:Account": Highlights("service account", (("", "accountId"),)),
+    "gcp:projects/service:Service": Highlights("API", (("", "service"),)),
+    "gcp:projects/iAMMember:IAMMember": Highlights("project role", (("", "role"),)),
+    "gcp:compute/network:Network": Highlights("network", (("", "name"),)),
+    "gcp:compute/subnetwork:Subnetwork": Highlights("subnet", (("", "name"), ("", "ipCidrRange"))),
+    "gcp:compute/globalAddress:GlobalAddress": Highlights("address range", (("", "name"), ("/", "prefixLength"))),
+    "gcp:servicenetworking/connection:Connection": Highlights("peering with Google's services"),
+    "random:index/randomPassword:RandomPassword": Highlights("random password", (("length", "length"),)),
+    "vercel:index/project:Project": Highlights(
+        "Vercel project",
+        (
+            ("", "name"),
+            ("functions in", "resourceConfig.functionDefaultRegions"),
+            ("timeout", "resourceConfig.functionDefaultTimeout"),
+            ("fluid", "resourceConfig.fluid"),
+            ("previews off", "previewDeploymentsDisabled"),
+        ),
+    ),
+    "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Highlights(
+        "variable", (("", "key"), ("", "targets"), ("sensitive", "sensitive"), ("=", "value"))
+    ),
+    "vercel:index/projectDomain:ProjectDomain": Highlights("domain", (("", "domain"),)),
+    "pulumi:providers:gcp": Highlights("provider", (("project", "project"), ("region", "region"))),
+    "pulumi:providers:vercel": Highlights("provider", (("team", "team"),)),
+    "pulumi:providers:random": Highlights("provider"),
+}
+
+
+def title(resource: Resource) -> str:
+    """What the resource's type is called: in words where we know it, else its token."""
+    known = _BY_TYPE.get(resource.type)
+    return known.title if known else resource.type
+
+
+def highlights(resource: Resource) -> list[str]:
+    """The values that matter, each as a short text; inputs that the program did not give are left out."""
+    known = _BY_TYPE.get(resource.type, Highlights("", (("", "name"),)))
+    texts: list[str] = []
+    for label, path in known.values:
+        value = _at(resource.inputs, path)
+        if value is None or (label == "" and value == resource.name):
+            continue
+        text = written(value)
+        texts.append(text if not label else f"{label}{text}" if label == "/" else f"{label} {text}")
+    return texts
+
+
+def written(value: Value) -> str:
+    """One value as a reader sees it: a secret and an unknown by name, never what is behind them."""
+    match value:
+        case Secret():
+            return "[secret]"
+        case Unknown():
+            return "[known after the update]"
+        case None:
+            return "null"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(written(item) for item in value)
+        case dict():
+            return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
+        case Asset(kind, location) | Archive(kind, location):
+            return f"[{kind} {location}]"
+        case ResourceReference(urn):
+            return urn.rpartition("::")[2]
+        case _:
+            return str(value)
+
+
+def _at(inputs: dict[str, Value], path: str) -> Value:
+    """The input at a path such as `a.b[0].c`; `None` where it is absent. Below an unknown or a secret: itself."""
+    value: Value = inputs
+    for key in path.replace("[", ".[").split("."):
+        if isinstance(value, Unknown | Secret):
+            return value
+        if key.startswith("["):
+            index = int(key[1:-1])
+            value = value[index] if isinstance(value, list) and index < len(value) else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,196 @@
+"""The report for a person: budgets and connections first, then the tree, warnings and outputs.
+
+The order is the order of a reader's questions: are we inside our promises, does it fit, what is there, what
+should worry me.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from plimsoll.preview.plan import Plan, Resource, Severity, Source, Step
+from plimsoll.preview.promises import Undecided, connection_budget, promises
+from plimsoll.preview.report.highlights import highlights, title, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from plimsoll.connections import ConnectionBudget
+
+_ASKED = {Source.OFFLINE: "offline: the real program under the real SDK, no engine or provider asked"}
+
+
+def report(plan: Plan) -> RenderableType:
+    """Everything a reader needs of `plan`, as something Rich can print."""
+    return Group(*_parts(plan))
+
+
+def _parts(plan: Plan) -> Iterator[RenderableType]:
+    yield Text.assemble(
+        (plan.stack, "bold"), (f" · {_ASKED.get(plan.source, plan.source)} · {plan.seconds:.1f} s", "dim")
+    )
+    yield from _budgets(plan)
+    yield from _connections(plan)
+    yield from _resources(plan)
+    yield from _warnings(plan)
+    yield from _outputs(plan)
+
+
+def _heading(text: str, note: str = "") -> Text:
+    return Text.assemble("\n", (text, "bold"), (f"  {note}" if note else "", "dim"))
+
+
+def _budgets(plan: Plan) -> Iterator[RenderableType]:
+    flows = promises(plan)
+    if not flows:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("flow")
+    table.add_column("what it is", overflow="ellipsis", no_wrap=True)
+    table.add_column("through")
+    table.add_column("p95", justify="right", no_wrap=True)
+    table.add_column("p99", justify="right", no_wrap=True)
+    table.add_column("availability", justify="right", no_wrap=True)
+    for flow in flows:
+        table.add_row(
+            Text.assemble(flow.flow, (" critical" if flow.critical else "", "dim")),
+            flow.label,
+            flow.service,
+            Text(flow.p95, "bold"),
+            flow.p99 or Text("derived", "dim"),
+            f"{flow.availability} %",
+        )
+    yield _heading("BUDGETS")
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def _connections(plan: Plan) -> Iterator[RenderableType]:
+    budget = connection_budget(plan)
+    if budget is None:
+        return
+    yield _heading("CONNECTIONS")
+    if isinstance(budget, Undecided):
+        yield Text(f"  cannot decide: unknown are {', '.join(budget.missing)}", "yellow")
+        return
+    yield from _sums(budget)
+
+
+def _sums(budget: ConnectionBudget) -> Iterator[Text]:
+    services = [f"{demand.service} {demand.arithmetic}" for demand in budget.demands]
+    for one in budget.sums:
+        terms = services
+        if one.side == "database":
+            pooler = budget.supply.pooler
+            terms = [*(services if pooler is None else [f"pooler {pooler.pool}"])]
+            terms.append(f"migration {budget.migrations}")
+        verdict = (f"OVER by {one.over}", "bold red") if one.over else ("fits", "green")
+        yield Text.assemble(
+            f"  {one.side:<9} {' · '.join(terms)}   ",
+            (f"{one.used} of {one.usable} usable", "bold"),
+            "  ",
+            verdict,
+        )
+        if not one.over:
+            style = "yellow" if one.tight else "dim"
+            text = f"{one.peak} of {one.advised} advised, in a rollout during a spike"
+            yield Text(f"{'':<12}{text}", style)
+
+
+def _resources(plan: Plan) -> Iterator[RenderableType]:
+    managed = [resource for resource in plan.resources if resource.custom and not resource.read]
+    imported = sum(Step.IMPORT in resource.steps for resource in managed)
+    parts = [f"{len(managed) - imported} declared"]
+    parts += [f"{imported} to import"] if imported else []
+    read = sum(resource.read for resource in plan.resources)
+    parts += [f"{read} read"] if read else []
+    note = ", ".join(parts)
+    if not plan.knows_state:
+        note += "; what exists already is not known offline"
+    yield _heading("RESOURCES", note)
+    root = plan.root
+    tree = Tree(Text(f"{plan.project} {plan.stack}", "bold"), guide_style="dim")
+    for child in plan.children(root.urn if root else None):
+        _grow(tree, plan, child)
+    yield Padding(tree, (0, 0, 0, 2))
+
+
+def _grow(tree: Tree, plan: Plan, resource: Resource) -> None:
+    marks = [step.value for step in resource.steps if step in {Step.IMPORT, Step.READ}]
+    marks += ["protected"] if resource.options.protect else []
+    line = Text.assemble(
+        (resource.name, "bold" if resource.component else ""),
+        "  ",
+        (title(resource), "dim"),
+        *[("  " + mark, "cyan") for mark in marks],
+    )
+    values = highlights(resource)
+    if values:
+        line.append("  " + " · ".join(values))
+    branch = tree.add(line)
+    for child in plan.children(resource.urn):
+        _grow(branch, plan, child)
+
+
+def _warnings(plan: Plan) -> Iterator[RenderableType]:
+    warnings = [said for said in plan.diagnostics if said.severity is not Severity.INFO]
+    if warnings:
+        yield _heading("WARNINGS")
+    for said in warnings:
+        yield Padding(Text(f"• {said.message}", "yellow"), (0, 0, 0, 2))
+
+
+def _outputs(plan: Plan) -> Iterator[RenderableType]:
+    if not plan.outputs:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    for name, value in plan.outputs.items():
+        table.add_row(name, Text(written(value)))
+    yield _heading("OUTPUTS")
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def resource_report(plan: Plan, resource: Resource) -> RenderableType:
+    """Every input of one resource, with its options and where it is declared."""
+    return Group(*_one(plan, resource))
+
+
+def _one(plan: Plan, resource: Resource) -> Iterator[RenderableType]:
+    yield Text.assemble((resource.name, "bold"), "  ", (title(resource), "dim"))
+    options = resource.options
+    facts = {
+        "urn": resource.urn,
+        "declared at": str(resource.source or ""),
+        "provider": resource.provider.name if resource.provider else "",
+        "protect": "yes" if options.protect else "",
+        "import": options.import_id,
+        "ignores changes of": ", ".join(options.ignore_changes),
+        "depends on": ", ".join(urn.rpartition("::")[2] for urn in resource.dependencies),
+        "children": ", ".join(child.name for child in plan.children(resource.urn)),
+    }
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    for name, value in facts.items():
+        if value:
+            table.add_row(Text(name, "dim"), Text(value, overflow="fold"))
+    yield Padding(table, (0, 0, 0, 2))
+    yield _heading("INPUTS")
+    yield from (Text(f"  {line}") for line in _inputs(resource.inputs, ""))
+
+
+def _inputs(value: object, path: str) -> Iterator[str]:
+    """One line for each leaf, with its whole path, as `ignore_changes` and differences write it."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _inputs(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _inputs(inner, f"{path}[{index}]")
+    else:
+        yield f"{path}: {written(value)}"  # ty: ignore[invalid-argument-type] (a leaf of a Value)

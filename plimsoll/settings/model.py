@@ -1,0 +1,425 @@
+"""What an environment is, as one frozen tree: the same whether a stack file or a Pulumi program reads it.
+
+Pure: no file, no Pulumi. Shapes, units and single values are checked here; rules that look at several values
+at once are in `rules`, and what vendors decide is in `plimsoll.limits`.
+
+A key of a stack file is a field's name in camel case below the project's namespace (`max_connections` is
+`maxConnections`); the names of services, flows and variables are the user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic.alias_generators import to_camel
+
+from plimsoll.settings.values import (
+    Cidr,
+    Cpu,
+    Duration,
+    Host,
+    LabelKey,
+    LabelValue,
+    Memory,
+    Name,
+    NotNegative,
+    Percent,
+    Positive,
+    ProjectId,
+    Region,
+    Role,
+    SecretId,
+    Share,
+    SqlName,
+)
+
+
+class Section(BaseModel):
+    """A part of a stack file: closed (an unknown key is an error), frozen, and strict about types."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True
+    )
+
+
+# --- flows and their budgets ---
+
+
+class FlowIdentity(Section):
+    """What every flow has, whatever serves it. Stands once, in `Pulumi.yaml`."""
+
+    owner: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        default=None, description="The team that answers for this flow."
+    )
+    critical: bool = Field(
+        default=False, description="Whether its fast alerts page somebody; all others open a ticket."
+    )
+
+
+class EndpointFlow(FlowIdentity):
+    """A path through one endpoint of a Cloud Run service, judged by Cloud Run's own request log."""
+
+    endpoint: Annotated[
+        str,
+        StringConstraints(pattern=r"^(GET|HEAD|POST|PUT|PATCH|DELETE) /[^\s?#]*$"),
+        Field(description="Method and route template.", examples=["GET /api/goals/{goal_id}"]),
+    ]
+    service: Name = Field(description="The service that answers it, as `services` names it.")
+
+    @property
+    def label(self) -> str:
+        """What a reader recognises the flow by."""
+        return self.endpoint
+
+
+class ServerActionFlow(FlowIdentity):
+    """A Next.js server action, judged by the log line that the frontend writes for it."""
+
+    server_action: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z_$][A-Za-z0-9_$]*$"),
+        Field(description="The action's function name."),
+    ]
+    page: Annotated[
+        str, StringConstraints(pattern=r"^/[^\s?#]*$"), Field(description="The page that calls it.")
+    ]
+
+    @property
+    def label(self) -> str:
+        """What a reader recognises the flow by."""
+        return self.server_action
+
+
+def _flow_kind(value: object) -> str | None:
+    """`None`, where the keys say neither kind or both, is refused by the union with both kinds named."""
+    if isinstance(value, FlowIdentity):
+        return "endpoint" if isinstance(value, EndpointFlow) else "serverAction"
+    if not isinstance(value, Mapping):
+        return None
+    kinds = [kind for kind in ("endpoint", "serverAction") if kind in value]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+Flow = Annotated[
+    Annotated[EndpointFlow, Tag("endpoint")] | Annotated[ServerActionFlow, Tag("serverAction")],
+    Discriminator(
+        _flow_kind,
+        custom_error_type="flow_kind",
+        custom_error_message="a flow is an `endpoint` of a service or a `serverAction` of the frontend",
+    ),
+]
+
+
+class Budget(Section):
+    """What a flow must reach in one environment: the one number that everything else derives from."""
+
+    p95: Duration = Field(gt=0, description="95 % of successful requests are faster than this.")
+    p99: Duration | None = Field(default=None, description="99 % are; default: derived from p95.")
+    availability: Percent = Field(
+        default=Decimal("99.5"),
+        lt=100,
+        description="Percent of requests that do not fail by our fault (5xx, 429).",
+    )
+
+
+# --- where the environment lives ---
+
+
+class Cloud(Section):
+    """The Google Cloud project and region of one environment. No default anywhere: a fallback project is how
+    previews end up in production.
+    """
+
+    application: Name = Field(description="Starts the physical names: goals-api, goals-dev.")
+    project: ProjectId
+    region: Region
+    production: bool = Field(description="Whether customers use this environment.")
+    protect: bool = Field(
+        description="Deletion protection, in Google Cloud and in Pulumi, for services and what holds data."
+    )
+    labels: Mapping[LabelKey, LabelValue] = Field(
+        default_factory=dict, description="Put on whatever takes labels."
+    )
+
+
+class Network(Section):
+    """The private network between services and database."""
+
+    subnet: Cidr = Field(description="Addresses for instances: about two each, /26 or larger.")
+    services_prefix: Annotated[int, Field(ge=8, le=24)] = Field(
+        default=20,
+        description="Prefix length of the range that Google's services (Cloud SQL) take addresses from.",
+    )
+
+
+# --- services ---
+
+
+class Image(Section):
+    """The container image. With owner `pipeline`, Pulumi creates the service with it and from then on
+    touches neither image nor traffic.
+    """
+
+    uri: Annotated[str, StringConstraints(pattern=r"^[^\s@]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$")] = Field(
+        description="With a tag or a digest."
+    )
+    owner: Literal["pipeline", "pulumi"] = "pipeline"
+
+
+class SecretReference(Section):
+    """A secret in Secret Manager, never its value."""
+
+    secret: SecretId
+    version: Positive = Field(
+        description="A number: `latest` would reach each instance when it happens to start, in no preview."
+    )
+
+    def resource(self, project: str) -> str:
+        """The full name of the secret: the same for two references exactly when they name the same secret."""
+        return (
+            self.secret
+            if self.secret.startswith("projects/")
+            else f"projects/{project}/secrets/{self.secret}"
+        )
+
+
+class Instances(Section):
+    """How many instances run: between `min` and `max`, or exactly `manual`."""
+
+    min: NotNegative | None = Field(
+        default=None, description="Kept warm over all revisions; none: scale to zero."
+    )
+    max: Positive | None = Field(
+        default=None, description="Over all revisions; counted in the connection budget."
+    )
+    manual: Positive | None = Field(default=None, description="A fixed number, instead of min and max.")
+
+
+class Scaling(Section):
+    """At what use an instance counts as full, as a share (beta); Cloud Run's default is 0.6 for both."""
+
+    cpu_utilization: Share | None = None
+    concurrency_utilization: Share | None = None
+
+
+class Probe(Section):
+    """A question to the container. Every number is said: the provider's defaults are not Cloud Run's."""
+
+    http: Annotated[str, StringConstraints(pattern=r"^/\S*$")] | None = Field(
+        default=None, description="Path to GET."
+    )
+    tcp: bool | None = Field(default=None, description="Whether the port accepts a connection.")
+    grpc: str | None = Field(default=None, description="Name of the gRPC health service.")
+    initial_delay: Duration = Decimal(0)
+    period: Duration
+    timeout: Duration
+    failures: Positive = Field(description="Failures in a row before the container is given up.")
+
+
+class Sessions(Section):
+    """How a service uses the database, handed to the container as DB_POOL_SIZE and DB_MAX_OVERFLOW."""
+
+    pool: Positive = Field(description="Connections that each worker process keeps.")
+    overflow: NotNegative = Field(default=0, description="Connections that it may open beyond these.")
+    per_request: Positive = Field(default=1, description="Sessions that one request may hold at once.")
+
+
+class Service(Section):
+    """A Cloud Run service."""
+
+    name: Name | None = Field(default=None, description="Physical name; default: APPLICATION-KEY.")
+    image: Image
+    public: bool = Field(
+        default=False, description="Whether anybody may call it; else callers need run.invoker."
+    )
+    ingress: Literal["all", "internal", "internal-and-load-balancer"] = "all"
+    cpu: Cpu
+    memory: Memory
+    concurrency: int = Field(description="Requests that one instance answers at the same time.")
+    instances: Instances
+    scaling: Scaling = Scaling()
+    cpu_idle: bool = Field(
+        default=True, description="CPU during requests only; false: billed for the whole life."
+    )
+    startup_cpu_boost: bool = True
+    works_after_response: bool = Field(
+        default=False, description="Whether it goes on working once a response is sent (background tasks)."
+    )
+    shutdown: Duration | None = Field(default=None, description="What it takes to finish on SIGTERM.")
+    timeout: Duration
+    execution_environment: Literal["gen1", "gen2"] = "gen2"
+    port: int = 8080
+    http2: bool = Field(default=False, description="End-to-end HTTP/2 (h2c), for gRPC and streaming.")
+    startup_probe: Probe
+    liveness_probe: Probe | None = None
+    egress: Literal["private-ranges", "all-traffic"] = Field(
+        default="private-ranges",
+        description="What leaves through the private network, where the environment has one.",
+    )
+    workers: Positive = Field(
+        default=1, description="Worker processes per instance, handed over as WEB_CONCURRENCY."
+    )
+    database: Sessions | None = Field(
+        default=None, description="Absent: this service does not use the database."
+    )
+    env: Mapping[str, str] = Field(
+        default_factory=dict, description="Plain values; secrets go below `secrets`."
+    )
+    secrets: Mapping[str, SecretReference] = Field(default_factory=dict, description="Variable to secret.")
+    roles: tuple[Role, ...] = Field(
+        default=(), strict=False, description="What its service account may do beyond its secrets."
+    )
+
+
+# --- database ---
+
+
+class Backups(Section):
+    """What can be restored."""
+
+    start: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = Field(
+        default="02:00", description="UTC."
+    )
+    retained: Positive = Field(default=7, description="Number of daily backups kept.")
+    pitr_days: Positive | None = Field(
+        default=None, description="Days of logs for point-in-time recovery; none: off."
+    )
+
+
+class Maintenance(Section):
+    """When Google may restart the instance."""
+
+    day: Annotated[int, Field(ge=1, le=7)] = Field(default=7, description="1 is Monday.")
+    hour: Annotated[int, Field(ge=0, le=23)] = Field(default=3, description="UTC.")
+
+
+class CloudSqlDatabase(Section):
+    """Cloud SQL for PostgreSQL: a dedicated instance with its database, user and URL secret."""
+
+    kind: Literal["cloudsql"]
+    instance: Name | None = Field(
+        default=None, description="Physical name; default: APPLICATION-ENVIRONMENT."
+    )
+    version: Annotated[str, StringConstraints(pattern=r"^POSTGRES_[0-9]+(_[0-9]+)?$")]
+    edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"] = Field(
+        description="Said, because PostgreSQL 16 and later default to the far dearer one."
+    )
+    tier: Annotated[str, StringConstraints(pattern=r"^db-[a-z0-9-]+$")]
+    availability: Literal["ZONAL", "REGIONAL"]
+    address: Literal["private", "public"] = Field(
+        default="private",
+        description="private: through the network; public: through the connector's socket alone.",
+    )
+    disk_gb: Annotated[int, Field(ge=10)] = Field(default=10, description="At first; it grows by itself.")
+    disk_limit_gb: NotNegative = Field(default=0, description="Where it stops growing; 0: never.")
+    max_connections: Positive = Field(
+        description="Set as a flag: the default does not follow a changed tier."
+    )
+    reserve: NotNegative = Field(default=3, description="Connections kept for superusers and people.")
+    slow_query: Duration = Field(default=Decimal("0.2"), description="Slower statements are logged.")
+    insights_plans_per_minute: NotNegative = 5
+    backups: Backups | None = Field(description="null: none, said aloud.")
+    maintenance: Maintenance = Maintenance()
+    name: SqlName = Field(default="app", description="The database.")
+    user: SqlName = "app"
+    url_scheme: Literal["postgresql", "postgresql+asyncpg", "postgresql+psycopg"] = Field(
+        default="postgresql", description="The driver that the URL is written for."
+    )
+
+
+class Pooler(Section):
+    """What stands between services and the database."""
+
+    mode: Literal["session", "transaction"]
+    clients: Positive = Field(description="Connections that the pooler accepts.")
+    pool: Positive = Field(description="Connections that it opens to the database.")
+
+
+class ExternalDatabase(Section):
+    """A PostgreSQL that somebody else runs: nothing is created, its limits are declared."""
+
+    kind: Literal["external"]
+    provider: Literal["supabase", "other"]
+    project: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="Its id there (Supabase: project ref)."
+    )
+    host: Host
+    compute: str | None = Field(
+        default=None, description="Supabase's compute size; its limits are then known."
+    )
+    url: SecretReference = Field(description="Holds the connection URL.")
+    pooler: Pooler | None = Field(default=None, description="Absent: connections go to the database itself.")
+    max_connections: Positive = Field(description="Of the database itself.")
+    reserve: NotNegative = Field(description="Connections that the provider's own services and people need.")
+
+
+Database = Annotated[CloudSqlDatabase | ExternalDatabase, Discriminator("kind")]
+
+
+# --- frontend ---
+
+Target = Literal["production", "preview", "development"]
+
+
+class Variable(Section):
+    """An environment variable of the frontend, by value or by the name of a Pulumi secret."""
+
+    value: str | None = Field(default=None, description="In clear, in the stack file.")
+    config: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] | None = Field(
+        default=None, description="Name of a secret of this stack: `pulumi config set --secret NAME`."
+    )
+    sensitive: bool = Field(
+        description="Whether Vercel hides it once written; said, because it cannot be undone."
+    )
+    targets: tuple[Target, ...] = Field(min_length=1, strict=False)
+
+
+class Repository(Section):
+    """Where Vercel builds from."""
+
+    type: Literal["github", "gitlab", "bitbucket"] = "github"
+    repo: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)+$")] = Field(examples=["acme/goals"])
+    production_branch: str = "main"
+
+
+class Frontend(Section):
+    """This environment's own Vercel project, so that no preview can hold another environment's value."""
+
+    project: str = Field(description="Physical name of the Vercel project.")
+    team: str | None = Field(default=None, description="Slug of the Vercel team.")
+    plan: Literal["hobby", "pro", "enterprise"]
+    repository: Repository
+    root_directory: str | None = None
+    node_version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.x$")] = "22.x"
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{3}[0-9]$")] = Field(
+        description="Where functions run: beside the Cloud Run region.", examples=["cdg1"]
+    )
+    fluid: bool = Field(default=True, description="Several requests share a function instance.")
+    cpu: Literal["standard_legacy", "standard", "performance"] = "standard"
+    timeout: Duration
+    previews: bool = Field(description="Whether pull requests are deployed from this project.")
+    protection: Literal["none", "standard", "previews", "all"] = Field(
+        default="standard", description="Which deployments only the team can open."
+    )
+    domain: Host | None = None
+    service_urls: Mapping[str, Name] = Field(
+        default_factory=dict,
+        description="Variables that hold a service's URL.",
+        examples=[{"API_URL": "api"}],
+    )
+    env: Mapping[str, Variable] = Field(default_factory=dict)
+
+
+class Settings(Section):
+    """One environment, whole."""
+
+    cloud: Cloud
+    flows: Mapping[Name, Flow] = Field(description="What each flow is. Stands in Pulumi.yaml, once.")
+    budgets: Mapping[Name, Budget] = Field(description="What each flow must reach here.")
+    services: Mapping[Name, Service] = Field(min_length=1)
+    network: Network | None = Field(default=None, description="Needed by a database with a private address.")
+    database: Database
+    frontend: Frontend | None = None

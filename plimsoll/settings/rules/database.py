@@ -1,0 +1,75 @@
+"""Rules for the database, the network that it needs, and the connections that services open to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plimsoll.limits import cloud_run, cloud_sql, supabase
+from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, ExternalDatabase, Network, Service
+from plimsoll.settings.rules import Broken, KeyPath, ours, theirs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_KEYS: dict[str, KeyPath] = {
+    "edition": ("edition",),
+    "tier": ("tier",),
+    "version": ("version",),
+    "availability": ("availability",),
+    "backups": ("backups",),
+    "pitr": ("backups", "pitrDays"),
+    "pitr_days": ("backups", "pitrDays"),
+    "insights_plans_per_minute": ("insightsPlansPerMinute",),
+    "max_connections": ("maxConnections",),
+}
+
+
+def database(one: Database, cloud: Cloud | None, network: Network | None) -> Iterator[Broken]:
+    """Judge the database and the network that it needs."""
+    base: KeyPath = ("database",)
+    private = isinstance(one, CloudSqlDatabase) and one.address == "private"
+    if private and network is None:
+        yield ours(
+            (*base, "address"),
+            "network-missing",
+            "private",
+            "a private address needs a network between services and database",
+            "add `plimsoll:network: { subnet: 10.8.0.0/26 }`, or set `address: public`",
+        )
+    if network is not None:
+        shape = cloud_run.ServiceShape(network_interfaces=True, subnet_prefix=network.subnet.prefixlen)
+        keys: dict[str, KeyPath] = {"subnet_prefix": ("subnet",)}
+        yield from theirs(("network",), keys, cloud_run.check_service(shape))
+        if not private:
+            yield ours(
+                ("network",),
+                "network-unused",
+                str(network.subnet),
+                "only a database with a private address uses the network",
+                "remove `plimsoll:network`",
+            )
+    if isinstance(one, ExternalDatabase):
+        yield from _external(base, one)
+        return
+    shape_ = cloud_sql.InstanceShape(
+        edition=one.edition,
+        tier=one.tier,
+        version=one.version,
+        availability=one.availability,
+        backups=one.backups is not None,
+        pitr=one.backups is not None and one.backups.pitr_days is not None,
+        pitr_days=one.backups.pitr_days if one.backups else None,
+        pooling=False,
+        insights_plans_per_minute=one.insights_plans_per_minute,
+        max_connections=one.max_connections,
+        production=cloud.production if cloud else None,
+    )
+    yield from theirs(base, _KEYS, cloud_sql.check_instance(shape_))
+    if one.disk_limit_gb and one.disk_limit_gb < one.disk_gb:
+        yield ours(
+            (*base, "diskLimitGb"),
+            "disk-limit",
+            f"{one.disk_limit_gb} GB",
+            f"the disk starts at {one.disk_gb} GB, so it is already past where it should stop growing",
+            "raise the limit, or set 0 for none",
+        )

@@ -1,0 +1,161 @@
+"""Rules for one service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plimsoll.limits import cloud_run
+from plimsoll.settings.model import CloudSqlDatabase, Database, Probe, Service
+from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OWN_VARIABLES = {
+    "DATABASE_URL": "the database's URL, from its secret",
+    "WEB_CONCURRENCY": "`workers`",
+    "DB_POOL_SIZE": "`database.pool`",
+    "DB_MAX_OVERFLOW": "`database.overflow`",
+}
+"""Variables that every service gets from its settings, so that what is counted is what runs."""
+
+_KEYS: dict[str, KeyPath] = {
+    "cpu": ("cpu",),
+    "memory": ("memory",),
+    "concurrency": ("concurrency",),
+    "timeout": ("timeout",),
+    "min_instances": ("instances", "min"),
+    "max_instances": ("instances", "max"),
+    "manual_instances": ("instances", "manual"),
+    "scaling_mode": ("instances",),
+    "cpu_utilization": ("scaling", "cpuUtilization"),
+    "concurrency_utilization": ("scaling", "concurrencyUtilization"),
+    "cpu_idle": ("cpuIdle",),
+    "works_after_response": ("worksAfterResponse",),
+    "execution_environment": ("executionEnvironment",),
+    "startup": ("startupProbe",),
+    "liveness": ("livenessProbe",),
+    "ports": ("port",),
+    "environment": ("env",),
+    "egress": ("egress",),
+    "shutdown": ("shutdown",),
+    "workers": ("workers",),
+    "pool_size": ("database", "pool"),
+    "pool_overflow": ("database", "overflow"),
+}
+
+
+def _probe(probe: Probe | None) -> cloud_run.ProbeShape | None:
+    if probe is None:
+        return None
+    asked = {"http": probe.http is not None, "tcp": bool(probe.tcp), "grpc": probe.grpc is not None}
+    return cloud_run.ProbeShape(
+        initial_delay=probe.initial_delay,
+        period=probe.period,
+        timeout=probe.timeout,
+        failure_threshold=probe.failures,
+        kinds=tuple(kind for kind, given in asked.items() if given),
+    )
+
+
+def shape(service: Service, database: Database | None) -> cloud_run.ServiceShape:
+    """What `plimsoll.limits` judges of a service, given the database that it may talk to."""
+    sessions = service.database
+    socket = isinstance(database, CloudSqlDatabase) and database.address == "public" and sessions is not None
+    mounts = (cloud_run.VolumeShape(name="cloudsql", kinds=("cloud_sql",), mount_path="/cloudsql"),)
+    return cloud_run.ServiceShape(
+        cpu=service.cpu,
+        memory=service.memory,
+        concurrency=service.concurrency,
+        timeout=service.timeout,
+        min_instances=service.instances.min,
+        max_instances=service.instances.max,
+        scaling_mode="AUTOMATIC" if service.instances.manual is None else "MANUAL",
+        manual_instances=service.instances.manual,
+        cpu_utilization=service.scaling.cpu_utilization,
+        concurrency_utilization=service.scaling.concurrency_utilization,
+        resources_set=True,
+        cpu_idle=service.cpu_idle,
+        works_after_response=service.works_after_response,
+        execution_environment=service.execution_environment,
+        startup=_probe(service.startup_probe),
+        liveness=_probe(service.liveness_probe),
+        ports=(cloud_run.PortShape(number=service.port, name="h2c" if service.http2 else "http1"),),
+        environment={**dict(service.env), **dict.fromkeys(service.secrets, "")},
+        volumes=mounts if socket else (),
+        shutdown=service.shutdown,
+        workers=service.workers,
+        pool_size=sessions.pool if sessions else None,
+        pool_overflow=sessions.overflow if sessions else None,
+        cloud_sql=isinstance(database, CloudSqlDatabase),
+    )
+
+
+def service(name: str, one: Service, database: Database | None) -> Iterator[Broken]:
+    """Judge one service; `database` is `None` where that part of the file could not be read."""
+    base: KeyPath = ("services", name)
+    yield from theirs(base, _KEYS, cloud_run.check_service(shape(one, database)))
+    yield from _instances((*base, "instances"), one)
+    yield from _variables(base, one)
+    if one.image.owner == "pulumi" and one.image.uri.endswith(":latest"):
+        yield ours(
+            (*base, "image", "uri"),
+            "image-latest",
+            one.image.uri,
+            "Pulumi sees no change when `latest` moves, so it would never deploy it",
+            "name a digest or a tag that does not move, or set `owner: pipeline`",
+        )
+    for index, role in enumerate(one.roles):
+        if role in {"roles/owner", "roles/editor", "roles/viewer"}:
+            yield ours(
+                (*base, "roles", index),
+                "basic-role",
+                role,
+                "a basic role reaches nearly everything in the project",
+                "name the roles that the service needs",
+            )
+
+
+def _instances(path: KeyPath, one: Service) -> Iterator[Broken]:
+    scale = one.instances
+    if scale.manual is not None and (scale.min is not None or scale.max is not None):
+        yield ours(
+            path,
+            "instances",
+            f"manual {scale.manual} beside min or max",
+            "a service runs a fixed number of instances or scales between two, not both",
+            "keep `manual`, or `min` and `max`",
+        )
+    if scale.manual is None and scale.max is None:
+        yield ours(
+            path,
+            "max-instances",
+            "no max",
+            "Cloud Run would take a maximum from the project's quota, and no connection budget could be made",
+            "set `instances.max`, or `instances.manual`",
+        )
+
+
+def _variables(base: KeyPath, one: Service) -> Iterator[Broken]:
+    for key in sorted(set(one.env) & set(one.secrets)):
+        yield ours(
+            (*base, "secrets", key),
+            "variable-twice",
+            key,
+            "the variable has a value below `env` and a secret below `secrets`",
+            "remove one of them",
+        )
+    for section, names in (("env", one.env), ("secrets", one.secrets)):
+        for key in names:
+            if key in OWN_VARIABLES and (key == "WEB_CONCURRENCY" or one.database is not None):
+                yield ours(
+                    (*base, section, key),
+                    "own-variable",
+                    key,
+                    f"the service gets this variable from {OWN_VARIABLES[key]}",
+                    "remove it here",
+                )
+    for key, value in one.env.items():
+        yield from password_in_clear(
+            (*base, "env", key), value, "put it into Secret Manager and name it below `secrets`"
+        )

@@ -1,0 +1,141 @@
+"""The single values that a stack file holds: names and quantities, each with the form an editor is told.
+
+A value of a wrong form raises pydantic's error with a sentence that says the form, not a pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from plimsoll import units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class Form:
+    """A string that matches `pattern` whole; `what` says the form in words."""
+
+    pattern: str
+    what: str
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value) is None:
+            raise ValueError(self.what)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check after pydantic's own check that it is a string."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> Mapping[str, object]:
+        """Give editors the pattern, anchored, since JSON Schema searches."""
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A quantity written with its unit, read by `parse`; `numbers`: a bare number is clear enough too."""
+
+    parse: Callable[[Any], Decimal | int]
+    examples: tuple[str | float, ...]
+    numbers: bool = False
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Parse before pydantic checks the type that parsing gives."""
+        return core_schema.no_info_before_validator_function(self.parse, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> Mapping[str, object]:
+        """Give editors the written form, not the parsed one."""
+        del schema, handler
+        return {"type": ["string", "number"] if self.numbers else "string", "examples": list(self.examples)}
+
+
+Cpu = Annotated[Decimal, Unit(units.parse_cpu, ("500m", 1, 2), numbers=True)]
+"""vCPU."""
+Memory = Annotated[int, Unit(units.parse_memory, ("512Mi", "2Gi"))]
+"""Bytes."""
+Duration = Annotated[Decimal, Unit(units.parse_duration, ("300ms", "1.5s", "2m"))]
+"""Seconds, exact."""
+Percent = Annotated[Decimal, Unit(units.parse_percent, (99.5,), numbers=True)]
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+def _share(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("a share is a number such as 0.6")  # noqa: TRY004 (pydantic reads ValueError)
+    return Decimal(str(value))
+
+
+Share = Annotated[Decimal, BeforeValidator(_share), WithJsonSchema({"type": "number"})]
+
+
+def _range(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a range is written as 10.8.0.0/26")  # noqa: TRY004 (pydantic reads ValueError)
+    return IPv4Network(value)
+
+
+Cidr = Annotated[
+    IPv4Network,
+    BeforeValidator(_range),
+    WithJsonSchema({"type": "string", "examples": ["10.8.0.0/26"]}),
+]
+
+# A name becomes part of physical names: 30 characters leave room for what is put around it in vendors' 63.
+Name = Annotated[
+    str,
+    Form(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?", "a name is 1 to 30 of a-z, 0-9 and -, from a letter"),
+]
+ProjectId = Annotated[
+    str,
+    Form(
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "a Google Cloud project id is 6 to 30 of a-z, 0-9 and -, from a letter, not ending with -",
+    ),
+]
+Region = Annotated[str, Form(r"[a-z]+-[a-z]+[0-9]+", "a Google Cloud region looks like europe-west1")]
+SecretId = Annotated[
+    str,
+    Form(
+        r"(?:projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/secrets/)?[A-Za-z0-9_-]{1,255}",
+        "a secret is named by its id, or by projects/PROJECT/secrets/ID when another project holds it",
+    ),
+]
+LabelKey = Annotated[
+    str,
+    Form(r"[a-z][a-z0-9_-]{0,62}", "a label's key is at most 63 of a-z, 0-9, _ and -, from a letter"),
+]
+LabelValue = Annotated[str, Form(r"[a-z0-9_-]{0,63}", "a label's value is at most 63 of a-z, 0-9, _ and -")]
+Role = Annotated[
+    str,
+    Form(
+        r"roles/[A-Za-z0-9.]+|(?:projects|organizations)/[a-z0-9-]+/roles/[A-Za-z0-9_.]+",
+        "a role looks like roles/pubsub.publisher",
+    ),
+]
+SqlName = Annotated[
+    str,
+    Form(r"[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name is 1 to 63 of a-z, 0-9 and _, not from a digit"),
+]
+Host = Annotated[
+    str,
+    Form(
+        r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+",
+        "a host name alone: no scheme, port, user or path (a URL with a password belongs in a secret)",
+    ),
+]
