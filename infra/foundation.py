@@ -74,7 +74,7 @@ class Foundation(pulumi.ComponentResource):
     It does not own the project: that, its billing and its Service Usage API are there before Pulumi runs.
     It never turns an API off again, since others in the project may have come to rely on it.
 
-    A network can be destroyed about two hours after the last service in it: so long Cloud Run keeps addresses.
+    The network can be destroyed about two hours after the last service in it: Cloud Run keeps its addresses.
     """
 
     network: PrivateNetwork | None
@@ -128,7 +128,7 @@ class Foundation(pulumi.ComponentResource):
             network=network.id,
             service="servicenetworking.googleapis.com",
             reserved_peering_ranges=[addresses.name],
-            # For days after an instance is deleted Google holds on to the connection, and a plain delete fails
+            # Google holds on to the connection for days after an instance is gone, and a plain delete fails
             # (terraform-provider-google#18834); what it still remembers must not stop a new one.
             deletion_policy="REMOVE_PEERING",
             update_on_creation_fail=True,

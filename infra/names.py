@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from plimsoll.settings.model import Cloud, CloudSqlDatabase, SecretReference, Service
+    from plimsoll.settings.model import Cloud, CloudSqlDatabase, Service
 
 ACCOUNT_ID_LENGTHS = range(6, 31)
 """What IAM accepts as the id of a service account (iam.googleapis.com, ServiceAccount.account_id)."""
@@ -19,7 +19,7 @@ ACCOUNT_ID_LENGTHS = range(6, 31)
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """The names of one environment. Two environments may share a project only if they differ in application."""
+    """The names of one environment, which has a Google Cloud project to itself."""
 
     cloud: Cloud
     environment: str
@@ -43,7 +43,7 @@ class Names:
 
     def network(self, part: str | None = None) -> str:
         """The private network, or a part of it."""
-        return f"{self._own}-{part}" if part else self._own
+        return self._own if part is None else f"{self._own}-{part}"
 
     def instance(self, settings: CloudSqlDatabase) -> str:
         """A Cloud SQL instance's own name, else APPLICATION-ENVIRONMENT."""
@@ -54,12 +54,9 @@ class Names:
         """Id of the secret that holds a Cloud SQL database's URL."""
         return f"{self._own}-database-url"
 
-    def secret(self, reference: SecretReference) -> str:
-        """A secret as Cloud Run reports it: by its id within the project, by its full name elsewhere.
-
-        Any other form of the same name would be a difference in every preview.
-        """
-        return reference.resource(self.cloud.project).removeprefix(f"projects/{self.cloud.project}/secrets/")
+    def secret(self, full_name: str) -> str:
+        """A secret as Cloud Run wants it: by its id within the project, by its full name elsewhere."""
+        return full_name.removeprefix(f"projects/{self.cloud.project}/secrets/")
 
     def labels(self, **more: str) -> dict[str, str]:
         """The environment's labels and `more`; what the stack file says wins."""

@@ -1,4 +1,4 @@
-"""The providers of an environment, each explicit: nothing runs under a default that a laptop's login decides."""
+"""The providers of an environment, all explicit: nothing falls to defaults that a laptop's login decides."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def providers(settings: Settings, vercel_token: pulumi.Input[str] | None) -> list[pulumi.ProviderResource]:
     """One provider for each vendor that `settings` needs.
 
-    Google takes whoever is logged in (workload identity in CI), but never their project or region. Vercel takes
-    `vercel_token`, else VERCEL_API_TOKEN from the surroundings.
+    Google takes whoever is logged in (workload identity in CI), but never their project or region. Vercel
+    takes `vercel_token`, else VERCEL_API_TOKEN from the surroundings.
     """
     needed: list[pulumi.ProviderResource] = [
         gcp.Provider("gcp", project=settings.cloud.project, region=settings.cloud.region)

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parent.parent
 
 # No deadline: a shared machine's pauses are not the code's.
-settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "default", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

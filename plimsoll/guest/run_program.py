@@ -65,6 +65,7 @@ class Record:
         self.identity = self._identify()
         self.lock = threading.Lock()
         self.refusals: list[dict[str, Any]] = []
+        self.declared: list[tuple[str, str]] = []
         os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
 
     def _identify(self) -> tuple[int, int]:
@@ -84,10 +85,13 @@ class Record:
                 return
 
     def refuse(self, what: str, name: str) -> NoReturn:
-        """Note something unsupported, with the place, and stop the program there."""
+        """Note what the program asks for and cannot have, with the place, and stop it there.
+
+        A program that goes on regardless is refused all the same: the refusal is in the record.
+        """
         frames = describe_frames(traceback.extract_stack()[:-2])
         self.refusals.append({"what": what, "name": name, "frames": frames})
-        raise RefusedError(f"{what} {name} is not supported in an offline preview")
+        raise RefusedError(f"an offline preview cannot have the {what} {name}")
 
 
 def describe_frames(stack: Iterable[traceback.FrameSummary]) -> list[dict[str, Any]]:
@@ -219,7 +223,7 @@ def guard_config(pulumi: ModuleType, record: Record, sealed: frozenset[str]) -> 
         return unknown_secret(pulumi)
 
     def refuse_plain(method: str, key: str) -> object:
-        return record.refuse(f"Config.{method} of an encrypted value that cannot be decrypted here:", key)
+        return record.refuse("config", f"{key!r} (by Config.{method})")
 
     def guard(method: str, answer: Callable[[str, str], object]) -> None:
         read = getattr(pulumi.Config, method)
@@ -254,11 +258,14 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
         setattr(pulumi.runtime, function, refused)
 
     for function in BLOCKING_INVOKES:
-        refuse("the blocking call of the provider function", function)
+        refuse("invoke", function)
     for function in CALLS:
-        refuse("the call of the resource method", function)
+        refuse("call", function)
     for function in TRANSFORMS:
-        refuse("the transform", function)
+        refuse("transform", function)
+
+    guard_hooks(pulumi, record)
+    watch_order(pulumi, record)
 
     from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415 (the SDK is only known to exist by now)
 
@@ -267,6 +274,37 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
         pulumi.runtime.invoke_output = functools.partial(unknown_invoke, pulumi)
     # The SDK logs eight debug lines a resource, each a call to the engine that it waits for.
     pulumi.log.debug = lambda *_positional, **_named: None
+
+
+def guard_hooks(pulumi: ModuleType, record: Record) -> None:
+    """Stop the program at a hook that would run in previews. The others only run in updates."""
+    hook = getattr(pulumi, "ResourceHook", None)
+    if hook is None:
+        return
+    construct = hook.__init__
+
+    @functools.wraps(construct)
+    def guarded(self: object, name: str, *rest: object, **named: object) -> None:
+        if any(getattr(option, "on_dry_run", False) for option in (*rest, *named.values())):
+            record.refuse("hook", name)
+        construct(self, name, *rest, **named)
+
+    hook.__init__ = guarded
+
+
+def watch_order(pulumi: ModuleType, record: Record) -> None:
+    """Note type and name of each resource as it is constructed.
+
+    Their registrations reach the monitor from several threads, and each only once its dependencies are known.
+    """
+    construct = pulumi.Resource.__init__
+
+    @functools.wraps(construct)
+    def watched(self: object, t: str, name: str, *rest: object, **named: object) -> None:
+        record.declared.append((t, name))
+        construct(self, t, name, *rest, **named)
+
+    pulumi.Resource.__init__ = watched
 
 
 def _name(subject: object) -> str:
@@ -353,9 +391,8 @@ def main() -> None:
         if stream is not None:
             with contextlib.suppress(Exception):  # the program may have put anything there
                 stream.flush()
-    record.write(
-        {"event": "end", "ok": error is None, "sdk": sdk, "error": error, "refusals": record.refusals}
-    )
+    end = {"event": "end", "ok": error is None, "sdk": sdk, "error": error}
+    record.write({**end, "refusals": record.refusals, "declared": record.declared})
     # The interpreter's own goodbye takes half a second, and waits for threads that the program left behind.
     leave(0 if error is None else 1)
 

@@ -55,9 +55,13 @@ class Fact:
         """Return seconds."""
         return parse_duration(self.at(*path))
 
+    def text(self, *path: str) -> str:
+        """Return words, for a message or to compare with."""
+        return str(self.at(*path))
+
     def names(self, *path: str) -> tuple[str, ...]:
         """Return a list of names in the file's order, or the keys of a table."""
-        return tuple(self.at(*path))
+        return tuple(str(name) for name in self.at(*path))
 
 
 class Facts:

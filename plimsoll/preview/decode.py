@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
 
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
-SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"
-ASSET_SIGNATURE: Final = "c44067f5952c0a294b673a41bacd8c17"
-ARCHIVE_SIGNATURE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
-RESOURCE_SIGNATURE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
+
+
+class Signature(StrEnum):
+    """What stands under `SIGNATURE_KEY` in an object that is not plain data."""
+
+    SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (it names the kind)
+    ASSET = "c44067f5952c0a294b673a41bacd8c17"
+    ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
+    RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+
 
 PLACEHOLDER: Final = "undecryptable-secret-6f1d0c5be2a84739"
-"""What a program reads as the text of a secret that nobody here can decrypt; known again inside any string."""
+"""The text of a secret that nobody here can decrypt, as the program reads it; known again in any string."""
 
 MASKED: Final = "[secret]"
 
@@ -41,35 +48,32 @@ EXACT_INTEGERS: Final = 2**53
 
 
 def seal(config: Mapping[str, str], undecryptable: Iterable[str]) -> tuple[dict[str, str], frozenset[str]]:
-    """The configuration with placeholders, and the keys whose value is wholly one.
+    """The configuration with placeholders for what is encrypted, and the keys whose value is wholly one.
 
-    A key whose value is a JSON object or list with `{"secure": …}` inside keeps the rest of it.
+    An object or list with `[secret]` where a part of it is encrypted keeps its other parts.
     """
     sealed = dict(config)
     whole: set[str] = set()
     for key in undecryptable:
-        text = sealed.get(key, "")
         try:
-            inside = _without_secure(json.loads(text))
+            parts = _seal_parts(json.loads(sealed.get(key, "")))
         except ValueError:
-            inside = None
-        sealed[key] = json.dumps(inside) if isinstance(inside, dict | list) else PLACEHOLDER
-        if PLACEHOLDER not in sealed[key] or sealed[key] == PLACEHOLDER:
+            parts = None
+        sealed[key] = json.dumps(parts)
+        if not isinstance(parts, dict | list) or PLACEHOLDER not in sealed[key]:
             sealed[key] = PLACEHOLDER
             whole.add(key)
     return sealed, frozenset(whole)
 
 
-def _without_secure(value: Any) -> Any:  # noqa: ANN401 (JSON)
+def _seal_parts(value: Any) -> Any:  # noqa: ANN401 (JSON)
     match value:
-        case {"secure": str()} if len(value) == 1:
-            return PLACEHOLDER
         case dict():
-            return {name: _without_secure(item) for name, item in value.items()}
+            return {name: _seal_parts(item) for name, item in value.items()}
         case list():
-            return [_without_secure(item) for item in value]
+            return [_seal_parts(item) for item in value]
         case _:
-            return value
+            return PLACEHOLDER if value == MASKED else value
 
 
 class Decoder:
@@ -82,6 +86,14 @@ class Decoder:
     def __init__(self) -> None:
         self.secret_texts: set[str] = set()
         self.secret_parts: set[str] = set()
+
+    def note_secret(self, text: str) -> None:
+        """Note a secret that did not come over the wire: a configuration value."""
+        self.secret_texts.add(text)
+        try:
+            self.secret_parts.update(_texts(json.loads(text)))
+        except ValueError:
+            return
 
     def properties(self, wire: struct_pb2.Struct) -> dict[str, Value]:
         """All inputs or outputs of a resource, in the order of their names."""
@@ -107,19 +119,18 @@ class Decoder:
         if SIGNATURE_KEY not in wire.fields:
             return self.properties(wire)
         match wire.fields[SIGNATURE_KEY].string_value:
-            case signature if signature == SECRET_SIGNATURE:
+            case Signature.SECRET:
                 return self._secret(wire.fields["value"])
-            case signature if signature == ASSET_SIGNATURE:
+            case Signature.ASSET:
                 return self._asset(wire)
-            case signature if signature == ARCHIVE_SIGNATURE:
+            case Signature.ARCHIVE:
                 return self._archive(wire)
-            case signature if signature == RESOURCE_SIGNATURE:
+            case Signature.RESOURCE:
                 id_ = self.value(wire.fields["id"]) if "id" in wire.fields else ""
-                return ResourceReference(
-                    wire.fields["urn"].string_value, id_ if isinstance(id_, str) else UNKNOWN
-                )
+                urn = wire.fields["urn"].string_value
+                return ResourceReference(urn, id_ if isinstance(id_, str) else UNKNOWN)
             case _:
-                # A kind of value newer than this decoder: it may hold a secret, so nothing of it is kept.
+                # A kind of value newer than this decoder. It may hold a secret, so nothing of it is kept.
                 return UNKNOWN
 
     def _secret(self, wire: struct_pb2.Value) -> Secret:
@@ -167,7 +178,7 @@ def has_placeholder(text: str) -> bool:
 
 
 def _number(number: float) -> int | float:
-    return int(number) if number.is_integer() and abs(number) <= EXACT_INTEGERS else number
+    return int(number) if abs(number) <= EXACT_INTEGERS and number == int(number) else number
 
 
 def _texts(value: Value) -> Iterable[str]:
@@ -216,24 +227,27 @@ def _hide(wire: struct_pb2.Value) -> None:
                 _hide(item)
         case "struct_value":
             fields = wire.struct_value.fields
-            if SIGNATURE_KEY in fields and fields[SIGNATURE_KEY].string_value == SECRET_SIGNATURE:
-                if has_placeholder(str(fields["value"])):
-                    fields["value"].string_value = UNKNOWN_TEXT
-                return
-            for item in fields.values():
-                _hide(item)
+            if not _is_secret(wire):
+                hide_placeholders(wire.struct_value)
+            elif has_placeholder(str(fields["value"])):
+                fields["value"].string_value = UNKNOWN_TEXT
         case _:
             return
 
 
+def _is_secret(wire: struct_pb2.Value) -> bool:
+    if not wire.HasField("struct_value") or SIGNATURE_KEY not in wire.struct_value.fields:
+        return False
+    return wire.struct_value.fields[SIGNATURE_KEY].string_value == Signature.SECRET.value
+
+
 def mark_secret(wire: struct_pb2.Value) -> None:
     """Wrap a value as a secret, in place; one that is already is left alone."""
-    fields = wire.struct_value.fields if wire.HasField("struct_value") else {}
-    if SIGNATURE_KEY in fields and fields[SIGNATURE_KEY].string_value == SECRET_SIGNATURE:
+    if _is_secret(wire):
         return
     inside = type(wire)()
     inside.CopyFrom(wire)
-    wire.struct_value.fields[SIGNATURE_KEY].string_value = SECRET_SIGNATURE
+    wire.struct_value.fields[SIGNATURE_KEY].string_value = Signature.SECRET
     wire.struct_value.fields["value"].CopyFrom(inside)
 
 
@@ -252,12 +266,10 @@ class Mask:
 
     def text(self, text: str) -> str:
         """A text without secrets."""
-        return self._in_texts.sub(MASKED, text) if self._in_texts else text
+        return self._in_texts.sub(MASKED, text)
 
     def value(self, value: Value) -> Value:
         """An input or output without secrets that the program did not mark."""
-        if not self._in_values:
-            return value
         match value:
             case bool():
                 return value
@@ -276,13 +288,10 @@ class Mask:
 
     def properties(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """All inputs or outputs of a resource, their names included."""
-        pattern = self._in_values
-        if not pattern:
-            return dict(values)
-        return {pattern.sub(MASKED, name): self.value(value) for name, value in values.items()}
+        return {self._in_values.sub(MASKED, name): self.value(value) for name, value in values.items()}
 
 
-def _pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
     written = {PLACEHOLDER}
     for secret in secrets:
         forms = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""))

@@ -56,4 +56,3 @@ def stack_schema(project: str) -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": definitions,
     }
-

@@ -1,10 +1,10 @@
 """Pulumi's YAML: read as the engine reads it, with a line for every value, or refused by name.
 
-The engine reads with Go's yaml.v3, which is neither YAML 1.1 nor 1.2: `yes` is a word, `12:30` is a word, `017`
-is 15, `1e3` is 1000. We take only the events of ruamel.yaml, decide plain scalars by the engine's own table
-(yaml.v3, resolve.go), and refuse what readers disagree on or what the engine changes silently.
+The engine reads with Go's yaml.v3, which is neither YAML 1.1 nor 1.2: `yes` and `12:30` are words, `017` is 15,
+`1e3` is 1000. We take only the events of ruamel.yaml, decide plain scalars by the engine's own table (yaml.v3,
+resolve.go), and refuse what YAML readers disagree on and what the engine changes silently (`_REFUSALS`).
 
-This module knows YAML only; what the keys of a file mean is `project`'s business.
+This module knows YAML only; what the keys of a file mean is the business of `project`.
 """
 
 from __future__ import annotations
@@ -38,21 +38,50 @@ if TYPE_CHECKING:
     from ruamel.yaml.events import Event
 
 MAX_BYTES = 1_000_000
-"""A settings file larger than this is refused: it would take ruamel.yaml seconds to read."""
+"""A settings file larger than this is refused: ruamel.yaml would take many seconds to read it."""
 MAX_DEPTH = 100
-"""Maps and lists may nest this deep. It also keeps every recursion over a tree far from Python's own limit."""
+"""Maps and lists may nest this deep, which keeps every recursion over a tree far from Python's own limit."""
 MAX_EXPANDED = 10 * MAX_BYTES
 """Characters that a file may stand for once its aliases are followed."""
 MAX_EXACT = 2**53
-"""Beyond this, a number does not survive the floating point of JSON and of the engine's wire."""
+"""Beyond this, a whole number does not survive the floating point of JSON and of the engine's wire."""
 
 SOURCE = "Pulumi's YAML, Go yaml.v3"
 
 Trail = tuple[str | int, ...]
 """The names and indices that lead to a node."""
 
-_BREAK = re.compile("\r\n|\r|\n")
-_HALF = re.compile("[\ud800-\udfff]")
+_REFUSALS: dict[str, tuple[str, str]] = {
+    "yaml/alias": ("*{name} has no &{name} above it, or contains itself", "define &{name} further up"),
+    "yaml/character": (
+        "YAML readers differ on the character U+{code:04X}, or refuse it",
+        'remove it, or write "\\u{code:04x}" in double quotes',
+    ),
+    "yaml/date": ("the engine takes this for a date and rewrites it", "quote it"),
+    "yaml/depth": (f"maps and lists nest more than {MAX_DEPTH} levels deep", "flatten them"),
+    "yaml/directive": ("YAML readers differ on directives", "remove the lines that start with %"),
+    "yaml/duplicate-key": ("this key stands on line {line} already", "keep one of the two"),
+    "yaml/escape": (
+        "an escape here is half of a character (a surrogate)",
+        "write the character itself, or \\U and its eight digits",
+    ),
+    "yaml/expansion": (
+        f"aliases make this file stand for more than {MAX_EXPANDED // 1_000_000} MB",
+        "write the values out, or repeat fewer of them",
+    ),
+    "yaml/key": ("the engine reads this key as {read}", "quote it, or choose another name"),
+    "yaml/merge": ("<< merges maps only, once in a map", "give it a map, or a list of maps: <<: [*a, *b]"),
+    "yaml/number": (
+        "the engine refuses infinities, and rounds numbers beyond 2^53 on their way to the program",
+        "quote it",
+    ),
+    "yaml/second-document": (
+        "a second document starts here, and the engine ignores it",
+        "keep one document in a file",
+    ),
+    "yaml/tag": ("YAML readers differ on tags such as {tag}", "remove it, and quote the value if it is text"),
+}
+"""What is refused though it is YAML: the rule, why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +126,7 @@ Node = Scalar | Mapping | Sequence
 def read(file: Path) -> Node | None:
     """Read a file: its tree, or None where it is empty, or null, or holds only comments.
 
-    Raises SettingsError with every fault that could be found: a file that cannot be read or is no text has one.
+    Raises SettingsError with every fault that could be found.
     """
     return parse(_content(file), file)
 
@@ -157,68 +186,56 @@ def _json_float(number: float) -> str:
     return repr(number).replace("e-0", "e-")
 
 
-# The file -------------------------------------------------------------------------------------------------------
+# The file -----------------------------------------------------------------------------------------------------
 
 
 def _refuse(file: Path | None, message: str, rule: str, remedy: str, line: int | None = None) -> NoReturn:
-    raise SettingsError([Fault(message, file=file, line=line, rule=rule, remedy=remedy)])
+    raise SettingsError([Fault(message, file=file, line=line, rule=f"file/{rule}", remedy=remedy)])
 
 
 def _content(file: Path) -> bytes:
     try:
         mode = file.stat().st_mode
-        if stat.S_ISDIR(mode):
-            _refuse(file, "this is a folder", "file/unreadable", "name a file")
         if not stat.S_ISREG(mode):
-            _refuse(file, "this is not a regular file", "file/unreadable", "name a file")
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            _refuse(file, f"this is {kind}", "unreadable", "name a file")
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        _refuse(file, "there is no such file", "file/missing", "check the name and the folder")
+        _refuse(file, "there is no such file", "missing", "check the name and the folder")
     except PermissionError:
-        _refuse(
-            file, "you may not read this file", "file/unreadable", "check its permissions and its folder's"
-        )
+        _refuse(file, "you may not read this file", "unreadable", "check its permissions and its folder's")
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        _refuse(file, f"the file cannot be read: {error}", "file/unreadable", "check the path and the disk")
+        _refuse(file, f"this file cannot be read: {error}", "unreadable", "check the path and the disk")
     if len(content) > MAX_BYTES:
         _refuse(
             file,
-            f"the file is larger than {MAX_BYTES // 1_000_000} MB",
-            "file/too-large",
-            "settings are a few kilobytes: is this another file's content?",
+            f"this file is larger than {MAX_BYTES // 1_000_000} MB",
+            "too-large",
+            "settings take a few kilobytes: check that it is the right file",
         )
     return content
 
 
+_BREAK = re.compile("\r\n|\r|\n")
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-"""What yaml.v3 refuses in a file (readerc.go), and the breaks on which readers differ: NEL, U+2028, U+2029."""
+"""What yaml.v3 refuses in a file (readerc.go), and the line breaks that readers differ on: NEL, U+2028, U+2029."""
 
 
 def _text(content: bytes, file: Path | None) -> str:
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        _refuse(file, "the file is UTF-16", "file/encoding", "save it as UTF-8")
+        _refuse(file, "this file is UTF-16", "encoding", "save it as UTF-8")
+    if b"\0" in content:
+        _refuse(file, "this file is binary: it holds NUL bytes", "binary", "check that it is the right file")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        _refuse(file, "the file is not UTF-8 text", "file/encoding", "save it as UTF-8", line)
-    if "\0" in text:
-        _refuse(
-            file, "the file is binary: it holds NUL bytes", "file/binary", "check that it is the right file"
-        )
+        _refuse(file, "this is not UTF-8 text", "encoding", "save the file as UTF-8", line)
     faults = [
-        Fault(
-            f"the character U+{ord(found[0]):04X} is read differently by different YAML readers, or by none",
-            file=file,
-            line=line,
-            column=found.start() + 1,
-            rule="yaml/character",
-            source=SOURCE,
-            remedy=f'remove it, or write "\\u{ord(found[0]):04x}" in double quotes',
-        )
+        _fault("yaml/character", file, line, found.start() + 1, code=ord(found[0]))
         for line, said in enumerate(_BREAK.split(text), 1)
         for found in _FORBIDDEN.finditer(said)
     ]
@@ -227,69 +244,116 @@ def _text(content: bytes, file: Path | None) -> str:
     return text
 
 
-# Plain scalars --------------------------------------------------------------------------------------------------
+def _fault(
+    rule: str,
+    file: Path | None,
+    line: int,
+    column: int,
+    trail: Trail = (),
+    value: str | None = None,
+    **facts: object,
+) -> Fault:
+    message, remedy = _REFUSALS[rule]
+    # The configuration keys of both kinds of file live under `config`, which their paths leave out.
+    names = trail[1:] if trail[:1] == ("config",) else trail
+    return Fault(
+        message.format(**facts),
+        file=file,
+        line=line,
+        column=column,
+        key=key_path(names) or None,
+        value=None if value is None else shown(value),
+        rule=rule,
+        source=SOURCE,
+        remedy=remedy.format(**facts),
+    )
 
 
-class _AmbiguousError(ValueError):
-    """A plain scalar that we refuse; its arguments are the message, the rule and the remedy."""
+# Plain scalars ------------------------------------------------------------------------------------------------
+
+
+class _RefusedError(ValueError):
+    """A plain scalar that we refuse; its argument is the rule."""
 
 
 _WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **{word: None for word in ("", "~", "null", "Null", "NULL")},
+    **{word: True for word in ("true", "True", "TRUE")},
+    **{word: False for word in ("false", "False", "FALSE")},
 }
 _NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9].*)?", re.DOTALL)
 _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))"
 )
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
-def _resolve(text: str) -> str | float | bool | None:
+def _resolve(text: str) -> str | int | float | bool | None:
     """What the engine takes a plain scalar for: yaml.v3 3.0.1, resolve.go.
 
-    Raises _AmbiguousError for what the engine refuses, rewrites or rounds.
+    Raises _RefusedError for what the engine refuses, rewrites or rounds.
     """
     if text in _WORDS:
         return _WORDS[text]
-    if _NOT_A_NUMBER.fullmatch(text):
-        raise _AmbiguousError(
-            "the engine refuses infinities and not-a-number", "yaml/number", "quote it, if it is text"
-        )
-    if _DATE.fullmatch(text):
-        raise _AmbiguousError(
-            "the engine takes this for a date and writes it in another form", "yaml/date", "quote it"
-        )
     if text[0] not in "+-.0123456789":
         return text
+    if _DATE.fullmatch(text):
+        raise _RefusedError("yaml/date")
     plain = text if text[0] == "." else text.replace("_", "")
     number = _integer(plain)
     if number is None and _FLOAT.fullmatch(plain):
         number = float(plain)
-    if number is None or math.isinf(number):
-        return text
-    if abs(number) > MAX_EXACT:
-        raise _AmbiguousError(
-            "a number beyond 2^53 loses digits on its way to the program", "yaml/number", "quote it"
-        )
-    return number
+    if _NOT_A_NUMBER.fullmatch(text) or (number is not None and MAX_EXACT < abs(number) < math.inf):
+        raise _RefusedError("yaml/number")
+    return text if number is None or math.isinf(number) else number
 
 
 def _integer(plain: str) -> int | None:
     """A whole number, where yaml.v3 finds one that fits its 64 bits."""
-    # The sign may also follow the prefix of a base there: 0b-1.
+    # There, the sign may also follow the prefix of a base: 0b-1.
     found = _INTEGER.fullmatch(re.sub(r"^0([bo])([-+])", r"\g<2>0\1", plain))
-    if not found or len(plain) > 70:
+    if found is None or len(plain) > 70:
         return None
     base = next(name for name in _BASES if found[name])
     number = int(found["sign"] + found[base], _BASES[base])
     return number if -(2**63) <= number < 2**64 else None
 
 
-# The tree -------------------------------------------------------------------------------------------------------
+# The tree -----------------------------------------------------------------------------------------------------
+
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What we use of one of ruamel.yaml's events, which carry no types."""
+
+    kind: type[Event]
+    line: int
+    column: int
+    text: str
+    plain: bool
+    tag: str | None
+    anchor: str
+    directives: bool
+
+
+def _events(text: str) -> Iterator[_Event]:
+    for event in YAML(typ="safe", pure=True).parse(text):
+        tag = getattr(event, "tag", None)
+        yield _Event(
+            kind=type(event),
+            line=int(event.start_mark.line) + 1,
+            column=int(event.start_mark.column) + 1,
+            text=str(getattr(event, "value", "")),
+            plain=getattr(event, "style", None) is None,
+            tag=None if tag is None else str(tag),
+            anchor=str(getattr(event, "anchor", None) or ""),
+            directives=bool(getattr(event, "version", None) or getattr(event, "tags", None)),
+        )
 
 
 class _StopError(Exception):
@@ -304,13 +368,13 @@ class _Anchor:
 
 
 class _Composer:
-    """Builds the tree from ruamel.yaml's events, and goes on after a fault as far as the syntax allows."""
+    """Builds the tree, and goes on after a fault as far as the syntax allows."""
 
     def __init__(self, text: str, file: Path | None) -> None:
         self.faults: list[Fault] = []
         self._file = file
         self._lines = _BREAK.split(text)
-        self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+        self._events = _events(text)
         self._anchors: dict[str, _Anchor] = {}
         self._expanded = 0
         self._line = 1
@@ -320,255 +384,161 @@ class _Composer:
         try:
             self._next()
             start = self._next()
-            if not isinstance(start, DocumentStartEvent):
+            if start.kind is not DocumentStartEvent:
                 return None
-            if start.version or start.tags:
-                self._note(
-                    start,
-                    (),
-                    "YAML readers differ on directives",
-                    "yaml/directive",
-                    "remove the lines that start with %",
-                )
+            if start.directives:
+                self._note("yaml/directive", start)
             tree = self._node(self._next(), ())
             self._next()
             after = self._next()
-            if isinstance(after, DocumentStartEvent):
-                self._note(
-                    after,
-                    (),
-                    "a second document starts here, and the engine ignores it",
-                    "yaml/second-document",
-                    "keep one document in a file",
-                )
+            if after.kind is DocumentStartEvent:
+                self._note("yaml/second-document", after)
         except _StopError:
             return None
         return tree
 
-    def _node(self, event: Event, trail: Trail) -> Node:
-        if isinstance(event, AliasEvent):
+    def _node(self, event: _Event, trail: Trail) -> Node:
+        if event.kind is AliasEvent:
             return self._alias(event, trail)
         if event.tag is not None:
-            self._note(
-                event,
-                trail,
-                f"YAML readers differ on tags such as {event.tag}",
-                "yaml/tag",
-                "remove it, and quote the value if it is text",
-            )
+            self._note("yaml/tag", event, trail, tag=event.tag)
         if len(trail) > MAX_DEPTH:
-            self._note(
-                event,
-                trail[:4],
-                f"maps and lists nest more than {MAX_DEPTH} levels deep",
-                "yaml/depth",
-                "flatten them",
-            )
+            self._note("yaml/depth", event, trail[:4])
             raise _StopError
         anchor = _Anchor()
         before = self._expanded
         if event.anchor:
             self._anchors[event.anchor] = anchor
-        if isinstance(event, MappingStartEvent):
-            anchor.node = self._mapping(event, trail)
-        elif isinstance(event, SequenceStartEvent):
-            anchor.node = self._sequence(event, trail)
+        self._grow(event, trail, len(event.text) + 1)
+        if event.kind is MappingStartEvent:
+            node: Node = self._mapping(event, trail)
+        elif event.kind is SequenceStartEvent:
+            node = self._sequence(event, trail)
         else:
-            anchor.node = self._scalar(event, trail)
+            node = self._scalar(event, trail)
+        anchor.node = node
         anchor.size = self._expanded - before
-        return anchor.node
+        return node
 
-    def _alias(self, event: AliasEvent, trail: Trail) -> Node:
-        name = event.anchor
-        anchor = self._anchors.get(name)
-        if anchor is None:
-            self._note(
-                event, trail, f"no &{name} stands above *{name}", "yaml/alias", f"define &{name} first"
-            )
-            return _placeholder(event)
-        if anchor.node is None:
-            self._note(event, trail, f"*{name} would contain itself", "yaml/alias", "write the value out")
+    def _alias(self, event: _Event, trail: Trail) -> Node:
+        anchor = self._anchors.get(event.anchor)
+        if anchor is None or anchor.node is None:
+            self._note("yaml/alias", event, trail, name=event.anchor)
             return _placeholder(event)
         self._grow(event, trail, anchor.size)
         return anchor.node
 
-    def _grow(self, event: Event, trail: Trail, characters: int) -> None:
+    def _grow(self, event: _Event, trail: Trail, characters: int) -> None:
         self._expanded += characters
         if self._expanded > MAX_EXPANDED:
-            self._note(
-                event,
-                trail,
-                f"aliases blow this file up to more than {MAX_EXPANDED // 1_000_000} MB",
-                "yaml/expansion",
-                "write the values out, or repeat fewer of them",
-            )
+            self._note("yaml/expansion", event, trail)
             raise _StopError
 
-    def _sequence(self, start: SequenceStartEvent, trail: Trail) -> Sequence:
-        self._grow(start, trail, 1)
+    def _sequence(self, start: _Event, trail: Trail) -> Sequence:
         items: list[Node] = []
-        while not isinstance(event := self._next(), SequenceEndEvent):
+        while (event := self._next()).kind is not SequenceEndEvent:
             items.append(self._node(event, (*trail, len(items))))
-        return Sequence(tuple(items), *_position(start))
+        return Sequence(tuple(items), start.line, start.column)
 
-    def _mapping(self, start: MappingStartEvent, trail: Trail) -> Mapping:
-        self._grow(start, trail, 1)
+    def _mapping(self, start: _Event, trail: Trail) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
-        merged: list[Mapping] | None = None
-        while not isinstance(event := self._next(), MappingEndEvent):
-            if isinstance(event, ScalarEvent) and event.value == "<<" and not event.style:
+        merged: tuple[Mapping, ...] | None = None
+        while (event := self._next()).kind is not MappingEndEvent:
+            if event.kind is ScalarEvent and event.text == "<<" and event.plain:
                 if merged is not None:
-                    self._note(
-                        event,
-                        (*trail, "<<"),
-                        "this map has a second <<",
-                        "yaml/duplicate-key",
-                        "merge both in one list: <<: [*a, *b]",
-                    )
-                merged = [*(merged or ()), *self._merge(self._next(), (*trail, "<<"))]
+                    self._note("yaml/merge", event, trail)
+                merged = self._merge(self._next(), (*trail, "<<"))
                 continue
             key = self._key(event, trail)
             value = self._node(self._next(), (*trail, key.text))
             if key.text in entries:
-                self._note(
-                    event,
-                    (*trail, key.text),
-                    f"this key is already on line {entries[key.text][0].line}",
-                    "yaml/duplicate-key",
-                    "keep one of the two",
-                )
+                self._note("yaml/duplicate-key", event, (*trail, key.text), line=entries[key.text][0].line)
             else:
                 entries[key.text] = (key, value)
         for source in merged or ():
             for key, value in source.entries:
                 entries.setdefault(key.text, (key, value))
-        return Mapping(tuple(entries.values()), *_position(start))
+        return Mapping(tuple(entries.values()), start.line, start.column)
 
-    def _merge(self, event: Event, trail: Trail) -> tuple[Mapping, ...]:
+    def _merge(self, event: _Event, trail: Trail) -> tuple[Mapping, ...]:
         """The maps that a `<<` merges in, the one that wins first."""
         node = self._node(event, trail)
-        if isinstance(node, Mapping):
-            return (node,)
-        if isinstance(node, Sequence) and not isinstance(event, AliasEvent):
-            maps = tuple(item for item in node.items if isinstance(item, Mapping))
-            if len(maps) == len(node.items):
-                return maps
-        self._note(event, trail, "<< merges maps only", "yaml/merge", "give it a map, or a list of maps")
-        return ()
+        if isinstance(node, Sequence) and event.kind is not AliasEvent:
+            nodes = node.items
+        else:
+            nodes = (node,)
+        maps = tuple(source for source in nodes if isinstance(source, Mapping))
+        if len(maps) < len(nodes):
+            self._note("yaml/merge", event, trail)
+        return maps
 
-    def _key(self, event: Event, trail: Trail) -> Scalar:
+    def _key(self, event: _Event, trail: Trail) -> Scalar:
         key = self._node(event, (*trail, "?"))
         if not isinstance(key, Scalar):
-            self._note(event, trail, "a key here is a list or a map", "yaml/key", "make it a word")
+            self._note("yaml/key", event, trail, read="a list or a map")
             return _placeholder(event)
+        # Whole numbers and truth values are keys as good as their text, if that is how the engine writes them.
         canonical = json.dumps(key.value) if isinstance(key.value, int) else key.value
         if canonical != key.text:
-            self._note(
-                event,
-                (*trail, key.text),
-                f"the engine reads this key as {'null' if key.value is None else key.value}",
-                "yaml/key",
-                "quote it",
-            )
+            self._note("yaml/key", event, (*trail, key.text), read=json.dumps(key.value))
         elif key.text == "<<":
-            self._note(
-                event,
-                (*trail, key.text),
-                "the engine takes even a quoted << for a merge",
-                "yaml/key",
-                "choose another name",
-            )
+            self._note("yaml/key", event, (*trail, key.text), read="a merge, even in quotes")
         return key
 
-    def _scalar(self, event: ScalarEvent, trail: Trail) -> Scalar:
-        text = event.value
-        self._grow(event, trail, len(text) + 1)
-        value: str | float | bool | None = text
-        if not event.style:
+    def _scalar(self, event: _Event, trail: Trail) -> Scalar:
+        value: str | int | float | bool | None = event.text
+        if event.plain:
             try:
-                value = _resolve(text)
-            except _AmbiguousError as error:
-                self._note(event, trail, *error.args, value=text)
-        elif _HALF.search(text):
-            self._note(
-                event,
-                trail,
-                "an escape here is half of a character (a surrogate)",
-                "yaml/escape",
-                "write the character itself, or \\U and its eight digits",
-            )
-        return Scalar(value, text, *_position(event))
+                value = _resolve(event.text)
+            except _RefusedError as error:
+                self._note(str(error), event, trail, value=event.text)
+        elif _HALF_CHARACTER.search(event.text):
+            self._note("yaml/escape", event, trail)
+        return Scalar(value, event.text, event.line, event.column)
 
-    def _next(self) -> Event:
+    def _next(self) -> _Event:
         try:
             event = next(self._events)
         except (YAMLError, ValueError, OverflowError) as error:
             self.faults.append(self._syntax(error))
             raise _StopError from error
-        self._line = event.start_mark.line + 1
+        self._line = event.line
         return event
 
     def _syntax(self, error: Exception) -> Fault:
         """ruamel.yaml's own reason for giving up, in one line."""
         if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
-            return Fault(
-                f"this is not YAML, here or a little below: {shown(str(error))}",
-                file=self._file,
-                line=self._line,
-                rule="yaml/syntax",
-                remedy="check the escapes and the quotes",
-            )
-        line, column = error.problem_mark.line, error.problem_mark.column
-        reason = f"this is not YAML: {shown(error.problem or 'unreadable')}"
-        if error.context and error.context_mark:
-            reason += f", {shown(error.context)} that starts on line {error.context_mark.line + 1}"
-        remedy = "check the indentation, quotes and brackets here and just above"
-        rule = "yaml/syntax"
-        said = self._lines[line] if line < len(self._lines) else ""
-        if said[column : column + 1] == "\t":
+            reason, line, column = f"this is not YAML, here or a little below: {error}", self._line, None
+        else:
+            line, column = int(error.problem_mark.line) + 1, int(error.problem_mark.column) + 1
+            reason = f"this is not YAML: {error.problem}"
+            if error.context and error.context_mark:
+                reason += f", {error.context} that starts on line {error.context_mark.line + 1}"
+        rule, remedy = "yaml/syntax", "check indentation, quotes and brackets here and just above"
+        said = self._lines[line - 1] if line <= len(self._lines) else ""
+        if column is not None and said[column - 1 : column] == "\t":
             rule, remedy = "yaml/tab", "replace the tab with spaces"
             reason = (
-                "a tab indents this line"
-                if not said[:column].strip()
-                else "a tab stands between key and value"
+                "a tab stands between key and value"
+                if said[: column - 1].strip()
+                else "a tab indents this line"
             )
-        elif "mapping values" in reason:
-            remedy = "quote a value that holds a colon and a space, or check the indentation"
         return Fault(
-            reason,
+            " ".join(reason.split()),
             file=self._file,
-            line=line + 1,
-            column=column + 1,
+            line=line,
+            column=column,
             rule=rule,
             source=SOURCE,
             remedy=remedy,
         )
 
     def _note(
-        self, event: Event, trail: Trail, message: str, rule: str, remedy: str, *, value: str | None = None
+        self, rule: str, event: _Event, trail: Trail = (), *, value: str | None = None, **facts: object
     ) -> None:
-        line, column = _position(event)
-        # The configuration keys of both kinds of file live under `config`, which their paths leave out.
-        names = trail[1:] if trail[:1] == ("config",) else trail
-        self.faults.append(
-            Fault(
-                message,
-                file=self._file,
-                line=line,
-                column=column,
-                key=key_path(names) or None,
-                value=None if value is None else shown(value),
-                rule=rule,
-                source=SOURCE,
-                remedy=remedy,
-            )
-        )
+        self.faults.append(_fault(rule, self._file, event.line, event.column, trail, value, **facts))
 
 
-def _position(event: Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
-
-
-def _placeholder(event: Event) -> Scalar:
-    """What stands for a node with a fault, so that reading can go on; no tree with a fault is ever returned."""
-    return Scalar(None, "?", *_position(event))
+def _placeholder(event: _Event) -> Scalar:
+    """What stands for a node with a fault, so that reading goes on; no tree with a fault is ever returned."""
+    return Scalar(None, "?", event.line, event.column)

@@ -86,9 +86,7 @@ def minimum_within_maximum(shape: ServiceShape) -> Iterator[Breach]:
 @rule("cloud-run/min-without-max", rows=(11,), fact="instances")
 def minimum_has_a_maximum(shape: ServiceShape) -> Iterator[Breach]:
     """Row 11: a minimum above 0 is refused without a maximum. Not for manual scaling."""
-    if not shape.min_instances or shape.min_instances < 0 or not _is_automatic(shape):
-        return
-    if shape.leaves_out("max_instances"):
+    if (shape.min_instances or 0) > 0 and _is_automatic(shape) and shape.leaves_out("max_instances"):
         yield Breach(
             ("max_instances", "min_instances"),
             f"min {shape.min_instances}, max not set",
@@ -110,7 +108,7 @@ def maximum_is_said(shape: ServiceShape) -> Iterator[Breach]:
         yield Breach(
             ("max_instances",),
             "not set",
-            f"the maximum of instances is not set: it becomes {FACTS['instances_default'].value}, "
+            f"the maximum of instances is not set: it becomes {FACTS['instances_default'].text()}, "
             "and every preview shows it as a difference",
             "set max to what the database has connections for",
         )

@@ -42,7 +42,7 @@ class VolumeShape(Shape):
 
     name: str
     kinds: tuple[str, ...] | None = None
-    """What it holds, as the API names it: `secret`, `cloud_sql_instance`, … One, if it is right."""
+    """What it holds: `secret`, `cloud_sql`, `empty_dir`, `nfs`, `gcs`. One, if it is right."""
     mount_path: str | None = None
 
 
@@ -80,7 +80,7 @@ class ServiceShape(Shape):
     environment: Mapping[str, str] | None = None
     """Name to value; an empty value for a reference to a secret."""
     volumes: tuple[VolumeShape, ...] = ()
-    drain: Decimal | None = None
+    shutdown: Decimal | None = None
     """Seconds that the container takes to finish its work after SIGTERM."""
 
     connector: bool | None = None

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def _is_legal(cpu: Decimal) -> bool:
-    small = FACTS["cpu_below_one"]
-    if cpu < 1:
-        return cpu >= small.number("from") and cpu % small.number("step") == 0
-    return cpu in FACTS["cpu_whole"].value
+    small, whole = FACTS["cpu_below_one"], FACTS["cpu_whole"].value
+    if small.number("from") <= cpu < min(whole):
+        return cpu % small.number("step") == 0
+    return cpu in whole
 
 
 def _memory_range(cpu: Decimal) -> tuple[int, int] | None:
@@ -33,12 +33,11 @@ def _memory_range(cpu: Decimal) -> tuple[int, int] | None:
 
 def _cpu_for(memory: int, near: Decimal) -> int | None:
     """The whole vCPU nearest to `near` that takes `memory`."""
-    fitting = [
-        cpu
-        for cpu in FACTS["cpu_whole"].value
-        if (limits := _memory_range(cpu)) and limits[0] <= memory <= limits[1]
-    ]
-    return min(fitting, key=lambda cpu: abs(cpu - near), default=None)
+    for cpu in sorted(FACTS["cpu_whole"].value, key=lambda cpu: abs(cpu - near)):
+        limits = _memory_range(cpu)
+        if limits is not None and limits[0] <= memory <= limits[1]:
+            return int(cpu)
+    return None
 
 
 @rule("cloud-run/cpu", rows=(1,), fact="cpu_whole")
@@ -47,14 +46,15 @@ def cpu_exists(shape: ServiceShape) -> Iterator[Breach]:
     if shape.cpu is None or _is_legal(shape.cpu):
         return
     small, whole = FACTS["cpu_below_one"], FACTS["cpu_whole"].value
-    least, step = format_cpu(small.number("from")), format_cpu(small.number("step"))
-    nearest = min(whole, key=lambda cpu: abs(cpu - shape.cpu))
+    steps = f"from {format_cpu(small.number('from'))} in steps of {format_cpu(small.number('step'))}"
+    around = [max((one for one in whole if one < shape.cpu), default=f"a value {steps}")]
+    around += sorted(one for one in whole if one > shape.cpu)[:1]
     yield Breach(
         ("cpu",),
         format_cpu(shape.cpu),
-        f"Cloud Run has instances of {listed(whole, 'or')} vCPU, or less than 1 from {least} "
-        f"in steps of {step}, but none of {format_cpu(shape.cpu)}",
-        f"write {nearest}" if shape.cpu >= 1 else f"write {nearest}, or a multiple of {step} from {least}",
+        f"an instance has {listed(whole, 'or')} vCPU, or less than {min(whole)} {steps}, "
+        f"but not {format_cpu(shape.cpu)}",
+        f"write {listed(around, 'or')}",
     )
 
 
@@ -78,7 +78,7 @@ def small_cpu_serves_one_request(shape: ServiceShape) -> Iterator[Breach]:
 def small_cpu_runs_in_first_generation(shape: ServiceShape) -> Iterator[Breach]:
     """Row 2: below 1 vCPU only the first generation runs. Unset is fine: the platform chooses it."""
     small = FACTS["small_cpu"]
-    only = small.at("execution_environment")
+    only = small.text("execution_environment")
     if shape.cpu is None or shape.execution_environment is None:
         return
     if shape.cpu < small.count("below") and shape.execution_environment != only:
@@ -98,7 +98,7 @@ def instance_billing_needs_a_cpu(shape: ServiceShape) -> Iterator[Breach]:
         yield Breach(
             ("cpu_idle", "cpu"),
             f"cpu_idle false, cpu {format_cpu(shape.cpu)}",
-            f"instance-based billing (cpu_idle false) needs at least {least} vCPU, not {format_cpu(shape.cpu)}",
+            f"instance-based billing (cpu_idle false) starts at {least} vCPU, not {format_cpu(shape.cpu)}",
             f"raise cpu to {least}, or set cpu_idle true",
         )
 
@@ -173,16 +173,14 @@ def concurrency_in_range(shape: ServiceShape) -> Iterator[Breach]:
         )
 
 
-@rule(
-    "cloud-run/concurrency-explicit", rows=(8,), fact="concurrency_default", severity=Severity.ADVICE
-)
+@rule("cloud-run/concurrency-explicit", rows=(8,), fact="concurrency_default", severity=Severity.ADVICE)
 def concurrency_is_said(shape: ServiceShape) -> Iterator[Breach]:
     """Row 8: the default depends on who creates the service. Asked where CPU is said."""
     if shape.cpu is not None and shape.leaves_out("concurrency"):
         yield Breach(
             ("concurrency",),
             "not set",
-            f"concurrency is not set, and its default is {FACTS['concurrency_default'].value}",
+            f"concurrency is not set, and its default is {FACTS['concurrency_default'].text()}",
             "set concurrency to what one instance, and its database pool, can serve at a time",
         )
 
@@ -194,17 +192,15 @@ def billing_is_said(shape: ServiceShape) -> Iterator[Breach]:
         yield Breach(
             ("cpu_idle",),
             "not set",
-            "with resources set and cpu_idle left out, the service may be billed for its instances' whole life",
-            "set cpu_idle true (billed for requests) or false (billed for the instance's whole life)",
+            "with resources set and cpu_idle left out, instances may be billed for their whole life",
+            "set cpu_idle true (billed for requests) or false (billed for the whole life)",
         )
 
 
-@rule(
-    "cloud-run/work-after-response", rows=(19,), fact="work_after_response", severity=Severity.ADVICE
-)
+@rule("cloud-run/work-after-response", rows=(19,), fact="work_after_response", severity=Severity.ADVICE)
 def work_after_response_has_cpu(shape: ServiceShape) -> Iterator[Breach]:
     """Row 19: what runs after the response finds no CPU under request-based billing."""
-    if shape.works_after_response and shape.cpu_idle:
+    if shape.works_after_response is True and shape.cpu_idle is True:
         yield Breach(
             ("cpu_idle", "works_after_response"),
             "cpu_idle true, works_after_response true",

@@ -81,7 +81,9 @@ _BY_TYPE: dict[str, Highlights] = {
     "gcp:projects/iAMMember:IAMMember": Highlights("project role", (("", "role"),)),
     "gcp:compute/network:Network": Highlights("network", (("", "name"),)),
     "gcp:compute/subnetwork:Subnetwork": Highlights("subnet", (("", "name"), ("", "ipCidrRange"))),
-    "gcp:compute/globalAddress:GlobalAddress": Highlights("address range", (("", "name"), ("/", "prefixLength"))),
+    "gcp:compute/globalAddress:GlobalAddress": Highlights(
+        "address range", (("", "name"), ("/", "prefixLength"))
+    ),
     "gcp:servicenetworking/connection:Connection": Highlights("peering with Google's services"),
     "random:index/randomPassword:RandomPassword": Highlights("random password", (("length", "length"),)),
     "vercel:index/project:Project": Highlights(

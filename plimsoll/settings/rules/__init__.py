@@ -53,9 +53,10 @@ def ours(
 
 
 def theirs(base: KeyPath, keys: Mapping[str, KeyPath], problems: list[Problem]) -> Iterator[Broken]:
-    """Point a vendor's problem at the key that its first field was written as."""
+    """Point a vendor's problem at the key that its first field (`startup.period`, `cpu`) was written as."""
     for problem in problems:
-        yield Broken((*base, *keys.get(problem.fields[0], ())), problem)
+        field = problem.fields[0]
+        yield Broken((*base, *keys.get(field, keys.get(field.partition(".")[0], ()))), problem)
 
 
 def password_in_clear(path: KeyPath, value: str, remedy: str) -> Iterator[Broken]:

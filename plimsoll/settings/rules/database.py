@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plimsoll.limits import cloud_run, cloud_sql, supabase
-from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, ExternalDatabase, Network, Service
+from plimsoll.limits import cloud_sql, supabase
+from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, ExternalDatabase, Network
 from plimsoll.settings.rules import Broken, KeyPath, ours, theirs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 _KEYS: dict[str, KeyPath] = {
     "edition": ("edition",),
@@ -24,11 +24,16 @@ _KEYS: dict[str, KeyPath] = {
 }
 
 
-def database(one: Database, cloud: Cloud | None, network: Network | None) -> Iterator[Broken]:
-    """Judge the database and the network that it needs."""
+def database(
+    one: Database, cloud: Cloud | None, network: Network | None, *, network_given: bool
+) -> Iterator[Broken]:
+    """Judge the database and the network that it needs.
+
+    `network_given`: the file has one, even where it could not be read.
+    """
     base: KeyPath = ("database",)
     private = isinstance(one, CloudSqlDatabase) and one.address == "private"
-    if private and network is None:
+    if private and not network_given:
         yield ours(
             (*base, "address"),
             "network-missing",
@@ -36,22 +41,18 @@ def database(one: Database, cloud: Cloud | None, network: Network | None) -> Ite
             "a private address needs a network between services and database",
             "add `plimsoll:network: { subnet: 10.8.0.0/26 }`, or set `address: public`",
         )
-    if network is not None:
-        shape = cloud_run.ServiceShape(network_interfaces=True, subnet_prefix=network.subnet.prefixlen)
-        keys: dict[str, KeyPath] = {"subnet_prefix": ("subnet",)}
-        yield from theirs(("network",), keys, cloud_run.check_service(shape))
-        if not private:
-            yield ours(
-                ("network",),
-                "network-unused",
-                str(network.subnet),
-                "only a database with a private address uses the network",
-                "remove `plimsoll:network`",
-            )
+    if network is not None and not private:
+        yield ours(
+            ("network",),
+            "network-unused",
+            str(network.subnet),
+            "only a database with a private address uses the network",
+            "remove `plimsoll:network`",
+        )
     if isinstance(one, ExternalDatabase):
-        yield from _external(base, one)
+        yield from _external(one)
         return
-    shape_ = cloud_sql.InstanceShape(
+    shape = cloud_sql.InstanceShape(
         edition=one.edition,
         tier=one.tier,
         version=one.version,
@@ -64,7 +65,7 @@ def database(one: Database, cloud: Cloud | None, network: Network | None) -> Ite
         max_connections=one.max_connections,
         production=cloud.production if cloud else None,
     )
-    yield from theirs(base, _KEYS, cloud_sql.check_instance(shape_))
+    yield from theirs(base, _KEYS, cloud_sql.check_instance(shape))
     if one.disk_limit_gb and one.disk_limit_gb < one.disk_gb:
         yield ours(
             (*base, "diskLimitGb"),
@@ -73,3 +74,23 @@ def database(one: Database, cloud: Cloud | None, network: Network | None) -> Ite
             f"the disk starts at {one.disk_gb} GB, so it is already past where it should stop growing",
             "raise the limit, or set 0 for none",
         )
+
+
+def _external(one: ExternalDatabase) -> Iterator[Broken]:
+    if one.provider != "supabase":
+        return
+    shape = supabase.PoolShape(
+        compute=one.compute,
+        clients=one.pooler.clients if one.pooler else None,
+        pool=one.pooler.pool if one.pooler else None,
+        max_connections=one.max_connections,
+        reserve=one.reserve,
+    )
+    keys: dict[str, KeyPath] = {
+        "compute": ("compute",),
+        "clients": ("pooler", "clients"),
+        "pool": ("pooler", "pool"),
+        "max_connections": ("maxConnections",),
+        "reserve": ("reserve",),
+    }
+    yield from theirs(("database",), keys, supabase.check_pool(shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.limits import cloud_run
-from plimsoll.settings.model import CloudSqlDatabase, Database, Probe, Service
+from plimsoll.settings.model import CloudSqlDatabase, Database, Network, Probe, Service
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ OWN_VARIABLES = {
     "DB_MAX_OVERFLOW": "`database.overflow`",
 }
 """Variables that every service gets from its settings, so that what is counted is what runs."""
+
+EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
+"""Cloud Run's words for what leaves through the private network."""
 
 _KEYS: dict[str, KeyPath] = {
     "cpu": ("cpu",),
@@ -33,12 +36,21 @@ _KEYS: dict[str, KeyPath] = {
     "cpu_idle": ("cpuIdle",),
     "works_after_response": ("worksAfterResponse",),
     "execution_environment": ("executionEnvironment",),
-    "startup": ("startupProbe",),
-    "liveness": ("livenessProbe",),
+    **{
+        f"{shape}{field}": (key, *inner)
+        for shape, key in (("startup", "startupProbe"), ("liveness", "livenessProbe"))
+        for field, inner in (
+            ("", ()),
+            (".initial_delay", ("initialDelay",)),
+            (".period", ("period",)),
+            (".timeout", ("timeout",)),
+            (".failure_threshold", ("failures",)),
+        )
+    },
     "ports": ("port",),
     "environment": ("env",),
     "egress": ("egress",),
-    "shutdown": ("shutdown",),
+    "drain": ("shutdown",),
     "workers": ("workers",),
     "pool_size": ("database", "pool"),
     "pool_overflow": ("database", "overflow"),
@@ -58,10 +70,12 @@ def _probe(probe: Probe | None) -> cloud_run.ProbeShape | None:
     )
 
 
-def shape(service: Service, database: Database | None) -> cloud_run.ServiceShape:
-    """What `plimsoll.limits` judges of a service, given the database that it may talk to."""
+def shape(service: Service, database: Database | None, network: Network | None) -> cloud_run.ServiceShape:
+    """What `plimsoll.limits` judges of a service, given the database that it may talk to, and the way there."""
     sessions = service.database
-    socket = isinstance(database, CloudSqlDatabase) and database.address == "public" and sessions is not None
+    sql = isinstance(database, CloudSqlDatabase) and sessions is not None
+    socket = sql and database.address == "public"
+    attached = network if sql and not socket else None
     mounts = (cloud_run.VolumeShape(name="cloudsql", kinds=("cloud_sql",), mount_path="/cloudsql"),)
     return cloud_run.ServiceShape(
         cpu=service.cpu,
@@ -83,18 +97,29 @@ def shape(service: Service, database: Database | None) -> cloud_run.ServiceShape
         ports=(cloud_run.PortShape(number=service.port, name="h2c" if service.http2 else "http1"),),
         environment={**dict(service.env), **dict.fromkeys(service.secrets, "")},
         volumes=mounts if socket else (),
-        shutdown=service.shutdown,
+        drain=service.shutdown,
+        network_interfaces=attached is not None,
+        egress=EGRESS[service.egress] if attached else None,
+        subnet_prefix=attached.subnet.prefixlen if attached else None,
         workers=service.workers,
         pool_size=sessions.pool if sessions else None,
         pool_overflow=sessions.overflow if sessions else None,
-        cloud_sql=isinstance(database, CloudSqlDatabase),
+        cloud_sql=socket,
     )
 
 
-def service(name: str, one: Service, database: Database | None) -> Iterator[Broken]:
-    """Judge one service; `database` is `None` where that part of the file could not be read."""
+def service(name: str, one: Service, database: Database | None, network: Network | None) -> Iterator[Broken]:
+    """Judge one service; `database` and `network` are `None` where the file has none that could be read."""
     base: KeyPath = ("services", name)
-    yield from theirs(base, _KEYS, cloud_run.check_service(shape(one, database)))
+    keys: dict[str, KeyPath] = {
+        **_KEYS,
+        **{f"environment.{key}": ("env", key) for key in one.env},
+        **{f"environment.{key}": ("secrets", key) for key in one.secrets},
+    }
+    problems = cloud_run.check_service(shape(one, database, network))
+    subnet = [problem for problem in problems if problem.fields[0] == "subnet_prefix"]
+    yield from theirs(base, keys, [problem for problem in problems if problem not in subnet])
+    yield from theirs(("network", "subnet"), {}, subnet)
     yield from _instances((*base, "instances"), one)
     yield from _variables(base, one)
     if one.image.owner == "pulumi" and one.image.uri.endswith(":latest"):

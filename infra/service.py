@@ -1,0 +1,318 @@
+"""A Cloud Run service: what runs, as whom, and who may call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi_gcp import cloudrunv2, projects, secretmanager, serviceaccount
+
+from plimsoll.limits.facts import Facts
+from plimsoll.settings.rules.capacity import demand
+from plimsoll.units import format_cpu, format_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.database import DatabaseReference
+    from infra.foundation import Foundation
+    from infra.names import Names
+    from plimsoll.settings.model import Probe
+    from plimsoll.settings.model import Service as ServiceSettings
+
+SOCKET_VOLUME = "cloudsql"
+"""Cloud Run reserves this name for Cloud SQL's sockets and refuses them under any other."""
+
+OF_THE_PIPELINE = [
+    # What it deploys.
+    "template.containers[0].image",
+    "traffics",
+    # What its tools note beside that (terraform-provider-google#13410, terraform-google-cloud-run#415,
+    # cloud-foundation-fabric#3685).
+    "client",
+    "clientVersion",
+    "annotations",
+    "template.annotations",
+    "template.labels",
+    "template.revision",
+]
+"""Properties that a release pipeline's deployment changes."""
+
+INGRESS = {
+    "all": "INGRESS_TRAFFIC_ALL",
+    "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
+    "internal-and-load-balancer": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+}
+EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
+GENERATIONS = {"gen1": "EXECUTION_ENVIRONMENT_GEN1", "gen2": "EXECUTION_ENVIRONMENT_GEN2"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """What to run."""
+
+    settings: ServiceSettings
+    names: Names
+    foundation: Foundation
+    database: DatabaseReference | None
+    """The database, where the service uses it."""
+
+
+class Service(pulumi.ComponentResource):
+    """Owns a Cloud Run service, the account it runs as, and every grant to and of it.
+
+    It does not own the secrets that it reads; nor, once it exists with `owner: pipeline`, image and traffic.
+    """
+
+    service_name: pulumi.Output[str]
+    uri: pulumi.Output[str]
+
+    def __init__(self, key: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("plimsoll:infra:Service", key, domain_inputs(key, args.settings), opts)
+        self._key = key
+        self._args = args
+        self._account = self._declare_account()
+        grants = [*self._secret_grants(), *self._role_grants()]
+        service = self._declare_service(grants)
+        if args.settings.public:
+            cloudrunv2.ServiceIamMember(
+                f"{key}-public",
+                name=service.name,
+                location=args.names.cloud.region,
+                role="roles/run.invoker",
+                member="allUsers",
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.service_name = service.name
+        self.uri = service.uri
+        self.register_outputs({"name": service.name, "uri": service.uri, "account": self._account.email})
+
+    def _declare_account(self) -> serviceaccount.Account:
+        args = self._args
+        return serviceaccount.Account(
+            self._key,
+            account_id=args.names.account(self._key),
+            display_name=f"{self._key} ({args.names.environment})",
+            description=f"The Cloud Run service {args.names.service(self._key, args.settings)} runs as this.",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.foundation.api("iam")]),
+        )
+
+    def _secrets(self) -> set[str]:
+        """Full names of the secrets it reads. Two variables may read one: a grant each would be one grant."""
+        args = self._args
+        secrets = {
+            reference.resource(args.names.cloud.project) for reference in args.settings.secrets.values()
+        }
+        if args.database:
+            secrets.add(args.database.secret)
+        return secrets
+
+    def _secret_grants(self) -> Iterator[pulumi.Resource]:
+        """One for each secret, named after the secret.
+
+        Named after a variable, a renamed variable would create the grant anew and then delete the old one:
+        to Google the same, so that the service would lose access.
+        """
+        args = self._args
+        for secret in sorted(self._secrets()):
+            after = [args.foundation.api("secretmanager")]
+            if args.database and args.database.secret == secret:
+                after.extend(args.database.ready)
+            yield secretmanager.SecretIamMember(
+                f"{self._key}-{secret.removeprefix('projects/').replace('/secrets/', '-')}",
+                secret_id=secret,
+                role="roles/secretmanager.secretAccessor",
+                member=self._account.member,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            )
+
+    def _role_grants(self) -> Iterator[pulumi.Resource]:
+        args = self._args
+        roles = set(args.settings.roles)
+        if args.database and args.database.socket:
+            roles.add("roles/cloudsql.client")
+        for role in sorted(roles):
+            yield projects.IAMMember(
+                f"{self._key}-{role.removeprefix('roles/').replace('/', '-')}",
+                project=args.names.cloud.project,
+                role=role,
+                member=self._account.member,
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=[args.foundation.api("cloudresourcemanager")]
+                ),
+            )
+
+    def _declare_service(self, grants: list[pulumi.Resource]) -> cloudrunv2.Service:
+        args, settings = self._args, self._args.settings
+        # A revision that starts before it may read its secrets fails for good.
+        after = [args.foundation.api("run"), *grants]
+        if args.database:
+            after.extend(args.database.ready)
+            if args.database.network and settings.egress == "all-traffic":
+                after.extend(args.database.network.exits)
+        options = pulumi.ResourceOptions(parent=self, depends_on=after)
+        traffics: list[cloudrunv2.ServiceTrafficArgsDict] | None = None
+        if settings.image.owner == "pipeline":
+            options.ignore_changes = OF_THE_PIPELINE
+        else:
+            traffics = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
+        return cloudrunv2.Service(
+            self._key,
+            name=args.names.service(self._key, settings),
+            location=args.names.cloud.region,
+            ingress=INGRESS[settings.ingress],
+            labels=args.names.labels(service=self._key),
+            deletion_protection=args.names.cloud.protect,
+            scaling=service_scaling(settings),
+            template=self._template(),
+            traffics=traffics,
+            opts=options,
+        )
+
+    def _template(self) -> cloudrunv2.ServiceTemplateArgsDict:
+        settings, database = self._args.settings, self._args.database
+        container = self._container()
+        template: cloudrunv2.ServiceTemplateArgsDict = {
+            "containers": [container],
+            "service_account": self._account.email,
+            "max_instance_request_concurrency": settings.concurrency,
+            "timeout": f"{settings.timeout.normalize():f}s",
+            "execution_environment": GENERATIONS[settings.execution_environment],
+        }
+        scaling = revision_scaling(settings)
+        if scaling is not None:
+            template["scaling"] = scaling
+        if database and database.socket:
+            # Both said: Google adds the mount by itself, and a preview would forever take it away again
+            # (pulumi-gcp#1093).
+            template["volumes"] = [
+                {"name": SOCKET_VOLUME, "cloud_sql_instance": {"instances": [database.socket]}}
+            ]
+            container["volume_mounts"] = [{"name": SOCKET_VOLUME, "mount_path": f"/{SOCKET_VOLUME}"}]
+        if database and database.network:
+            template["vpc_access"] = {
+                "network_interfaces": [
+                    {"network": database.network.name, "subnetwork": database.network.subnet}
+                ],
+                "egress": EGRESS[settings.egress],
+            }
+        return template
+
+    def _container(self) -> cloudrunv2.ServiceTemplateContainerArgsDict:
+        settings = self._args.settings
+        container: cloudrunv2.ServiceTemplateContainerArgsDict = {
+            # Said, because Google makes one up when a pipeline deploys (terraform-provider-google#21035).
+            "name": self._key,
+            "image": settings.image.uri,
+            "ports": {"name": "h2c" if settings.http2 else "http1", "container_port": settings.port},
+            "resources": {
+                "limits": {"cpu": format_cpu(settings.cpu), "memory": format_memory(settings.memory)},
+                "cpu_idle": settings.cpu_idle,
+                "startup_cpu_boost": settings.startup_cpu_boost,
+            },
+            "startup_probe": probe(settings.startup_probe, settings.port),
+            "envs": self._variables(),
+        }
+        if settings.liveness_probe:
+            container["liveness_probe"] = probe(settings.liveness_probe, settings.port)
+        return container
+
+    def _variables(self) -> list[cloudrunv2.ServiceTemplateContainerEnvArgsDict]:
+        """Plain and secret together, by name, so that the order in a file is no change."""
+        names, settings, database = self._args.names, self._args.settings, self._args.database
+        plain = {**settings.env, "WEB_CONCURRENCY": str(settings.workers)}
+        secrets: dict[str, tuple[str, pulumi.Input[str]]] = {
+            variable: (reference.resource(names.cloud.project), str(reference.version))
+            for variable, reference in settings.secrets.items()
+        }
+        if database and settings.database:
+            plain["DB_POOL_SIZE"] = str(settings.database.pool)
+            plain["DB_MAX_OVERFLOW"] = str(settings.database.overflow)
+            secrets["DATABASE_URL"] = (database.secret, database.version)
+        variables: dict[str, cloudrunv2.ServiceTemplateContainerEnvArgsDict] = {
+            name: {"name": name, "value": value} for name, value in plain.items()
+        }
+        for name, (secret, version) in secrets.items():
+            reference: cloudrunv2.ServiceTemplateContainerEnvValueSourceSecretKeyRefArgsDict = {
+                "secret": names.secret(secret),
+                "version": version,
+            }
+            variables[name] = {"name": name, "value_source": {"secret_key_ref": reference}}
+        return [variables[name] for name in sorted(variables)]
+
+
+def domain_inputs(key: str, settings: ServiceSettings) -> dict[str, Any]:
+    """What a service may open at the database: no resource carries workers, pool and sessions."""
+    opens = demand(key, settings)
+    if opens is None:
+        return {}
+    return {
+        "connections": {
+            "instances": opens.instances,
+            "workers": opens.workers,
+            "concurrency": opens.concurrency,
+            "pool": opens.pool,
+            "overflow": opens.overflow,
+            "perRequest": opens.per_request,
+        }
+    }
+
+
+def service_scaling(settings: ServiceSettings) -> cloudrunv2.ServiceScalingArgsDict:
+    """Limits over all revisions, changed without a new one.
+
+    No minimum is left out, not sent as 0, which comes back as nothing and would differ for ever
+    (terraform-provider-google#25457).
+    """
+    instances = settings.instances
+    if instances.manual is not None:
+        return {"scaling_mode": "MANUAL", "manual_instance_count": instances.manual}
+    scaling: cloudrunv2.ServiceScalingArgsDict = {"max_instance_count": instances.max}
+    if instances.min is not None and instances.min > 0:
+        scaling["min_instance_count"] = instances.min
+    return scaling
+
+
+def revision_scaling(settings: ServiceSettings) -> cloudrunv2.ServiceTemplateScalingArgsDict | None:
+    """Limits of each revision, only where those of the service do not do.
+
+    Without a maximum of its own a revision stops at the region's quota. Beside any other value here, a
+    maximum left out would differ for ever (terraform-provider-google#20399).
+    """
+    maximum, targets = settings.instances.max, settings.scaling
+    cpu, concurrency = targets.cpu_utilization, targets.concurrency_utilization
+    beyond = maximum is not None and maximum > Facts("cloud_run")["instances_quota"].count()
+    if cpu is None and concurrency is None and not beyond:
+        return None
+    scaling: cloudrunv2.ServiceTemplateScalingArgsDict = {}
+    if maximum is not None:
+        scaling["max_instance_count"] = maximum
+    # No launch stage: Cloud Run asks for none any more (magic-modules#19119), and BETA where the API says GA
+    # would update the service on every run (pulumi-gcp#2336).
+    if cpu is not None:
+        scaling["cpu_utilization"] = float(cpu)
+    if concurrency is not None:
+        scaling["concurrency_utilization"] = float(concurrency)
+    return scaling
+
+
+def probe(settings: Probe, port: int) -> Any:  # noqa: ANN401 (startup and liveness have a type each, of the same fields)
+    """A startup or liveness probe with everything said.
+
+    Google would fill in the port, and the provider defaults of its own, which are not Cloud Run's. Whole
+    seconds: the settings' rules have refused a fraction.
+    """
+    asked: dict[str, Any] = {
+        "initial_delay_seconds": int(settings.initial_delay),
+        "period_seconds": int(settings.period),
+        "timeout_seconds": int(settings.timeout),
+        "failure_threshold": settings.failures,
+    }
+    if settings.http is not None:
+        asked["http_get"] = {"path": settings.http, "port": port}
+    elif settings.grpc is not None:
+        asked["grpc"] = {"port": port, "service": settings.grpc} if settings.grpc else {"port": port}
+    else:
+        asked["tcp_socket"] = {"port": port}
+    return asked

@@ -1,0 +1,101 @@
+"""The `plimsoll` command: one thin module a group, each imported only when it runs.
+
+Exit codes: 0 done; 1 done, and what it shows breaks a promise; 2 wrong input, or a program that failed; 130
+interrupted.
+"""
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from plimsoll.cli import options
+
+app = typer.Typer(
+    name="plimsoll",
+    help="One performance budget per flow: see what a change does to it, and prove it.\n\n"
+    "Exit codes: 0 done; 1 done, and a promise is broken; 2 wrong input, or a program that failed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 (the form that Typer calls)
+    if value:
+        typer.echo(f"plimsoll {version('plimsoll')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def preview(
+    environment: options.OptionalEnvironment = None,
+    *,
+    resource: Annotated[
+        str | None,
+        typer.Option("--resource", "-r", metavar="NAME", help="Show all of one resource, by name or URN."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
+    ] = 120,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="On failure, show the program's whole traceback.")
+    ] = False,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Show what an environment is, in seconds and with no account.
+
+    Runs the project's own Pulumi program under the real SDK, with nobody behind it: no engine, provider,
+    plugin or network. Works for any Pulumi Python project. What is encrypted is previewed as unknown.
+    """
+    from plimsoll.cli.preview import run  # noqa: PLC0415
+
+    run(environment, resource=resource, timeout=timeout, debug=debug, as_json=as_json, folder=project)
+
+
+@app.command()
+def check(
+    environment: options.OptionalEnvironment = None,
+    *,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Check one stack file, or all of them side by side.
+
+    Every mistake is reported at once, with file, line, key, value, rule and source. Side by side, a host,
+    project, database or secret that two environments share is refused.
+    """
+    from plimsoll.cli.check import run  # noqa: PLC0415
+
+    run(environment, as_json=as_json, folder=project)
+
+
+@app.command()
+def schema(
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write it where the stack files look for it.")
+    ] = False,
+    up_to_date: Annotated[bool, typer.Option("--check", help="Fail where that file is out of date.")] = False,
+    project: options.Project = None,
+) -> None:
+    """Print the JSON Schema of stack files, with which editors complete and check them."""
+    from plimsoll.cli.schema import run  # noqa: PLC0415
+
+    run(write=write, up_to_date=up_to_date, folder=project)
+
+
+def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)
+    """Run the command; what `plimsoll` and `python -m plimsoll` call."""
+    app(*arguments)

@@ -1,0 +1,42 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def environments(incomplete: str) -> list[str]:
+    """Complete the name of an environment from the stack files of the project here."""
+    from plimsoll.settings.errors import SettingsError  # noqa: PLC0415
+    from plimsoll.settings.project import find_project  # noqa: PLC0415
+
+    try:
+        stacks = find_project(Path.cwd()).stacks()
+    except SettingsError:
+        return []
+    return [stack for stack in stacks if stack.startswith(incomplete)]
+
+
+OptionalEnvironment = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[ENV]",
+        autocompletion=environments,
+        help="A stack: the middle of Pulumi.ENV.yaml.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines; errors too.")]
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        "-C",
+        metavar="FOLDER",
+        help="The folder of Pulumi.yaml, or one below it; here by default.",
+        show_default=False,
+    ),
+]

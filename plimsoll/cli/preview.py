@@ -1,0 +1,147 @@
+"""`plimsoll preview`: the offline plan of one environment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from rich.text import Text
+
+from plimsoll.cli.output import Exit, console, print_json, refuse
+from plimsoll.preview.failure import PreviewError
+from plimsoll.preview.offline import ProgramJob, find_interpreter, preview_offline
+from plimsoll.preview.plan import Resource, to_json
+from plimsoll.preview.promises import Undecided, connection_budget
+from plimsoll.preview.report.machine import promises_json
+from plimsoll.preview.report.terminal import report, resource_report
+from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.explain import nearest
+from plimsoll.settings.project import find_project, read_stack, resolve
+
+if TYPE_CHECKING:
+    from plimsoll.preview.plan import Plan
+    from plimsoll.settings.project import Project
+
+
+def run(
+    environment: str | None,
+    *,
+    resource: str | None,
+    timeout: float,
+    debug: bool,
+    as_json: bool,
+    folder: Path | None,
+) -> None:
+    """Make the plan and print it; exit code 1 where its connections do not fit."""
+    try:
+        project = find_project(folder or Path.cwd())
+        stack = environment or _only(project)
+        job = _job(project, stack, timeout)
+    except SettingsError as error:
+        refuse(error.faults, as_json=as_json)
+    except PreviewError as error:
+        _failed(error, debug=debug, as_json=as_json)
+    err = console(stderr=True)
+    try:
+        if err.is_terminal and not as_json:
+            with err.status(f"running the program of {project.name} {stack}") as status:
+                plan = preview_offline(job, lambda urn: status.update(f"declared {urn.rpartition('::')[2]}"))
+        else:
+            plan = preview_offline(job)
+    except PreviewError as error:
+        _failed(error, debug=debug, as_json=as_json)
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing of the program runs on")
+        raise typer.Exit(130) from None
+    _show(plan, resource, as_json=as_json)
+    budget = connection_budget(plan)
+    fits = budget is None or isinstance(budget, Undecided) or budget.fits
+    raise typer.Exit(Exit.DONE if fits else Exit.BROKEN)
+
+
+def _only(project: Project) -> str:
+    """The environment that is meant when none is named: the only one, else dev."""
+    stacks = project.stacks()
+    if len(stacks) == 1:
+        return stacks[0]
+    if "dev" in stacks:
+        return "dev"
+    remedy = f"name one of {', '.join(stacks)}" if stacks else f"make {project.stack_file('dev').name}"
+    raise SettingsError(
+        [Fault("which environment?", file=project.file, rule="settings/which-stack", remedy=remedy)]
+    )
+
+
+def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
+    resolved = resolve(project, read_stack(project, stack))
+    if project.runtime != "python":
+        raise SettingsError(
+            [
+                Fault(
+                    f"the runtime is {project.runtime or 'not said'}, and only Python programs are previewed",
+                    file=project.file,
+                    key="runtime",
+                    rule="settings/runtime",
+                    remedy="use `pulumi preview`",
+                )
+            ]
+        )
+    root = project.file.parent
+    return ProgramJob(
+        project=project.name,
+        stack=stack,
+        root=root,
+        program=root / (project.main or "."),
+        interpreter=find_interpreter(root, project.runtime_options),
+        config=resolved.values,
+        secret_keys=resolved.secret_keys,
+        undecryptable=resolved.undecryptable,
+        timeout=timeout,
+    )
+
+
+def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
+    if name is None:
+        print_json({**to_json(plan), **promises_json(plan)}) if as_json else console().print(report(plan))
+        return
+    found = _named(plan, name)
+    if as_json:
+        wanted = {resource.urn for resource in found}
+        whole = to_json(plan)["resources"]
+        print_json([one for one in whole if one["urn"] in wanted])
+        return
+    for resource in found:
+        console().print(resource_report(plan, resource))
+
+
+def _named(plan: Plan, name: str) -> tuple[Resource, ...]:
+    one = plan.resource(name)
+    found = (one,) if one else plan.named(name)
+    if not found:
+        names = sorted({resource.name for resource in plan.resources})
+        missing = Fault(
+            f"{plan.stack} declares no resource named {name}",
+            rule="preview/resource",
+            remedy=nearest(name, names) or f"there are {', '.join(names)}",
+        )
+        refuse([missing], as_json=False)
+    return found
+
+
+def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"ok": False, "failure": error.to_json()})
+        raise typer.Exit(Exit.USAGE)
+    err = console(stderr=True)
+    err.print(Text.assemble(("error", "bold red"), f"  {error.message}"))
+    for frame in error.frames:
+        err.print(Text(f"    {frame}", "dim"))
+    if error.remedy:
+        err.print(Text(f"    → {error.remedy}"))
+    for line in error.program_output:
+        err.print(Text(f"    | {line}", "dim"))
+    if debug and error.traceback:
+        print(error.traceback, file=sys.stderr)  # noqa: T201
+    raise typer.Exit(Exit.USAGE)

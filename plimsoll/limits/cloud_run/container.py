@@ -1,0 +1,143 @@
+"""What a container is given and how it ends: ports, variables, volumes, shutdown. Rows 27, 28, 35, 36, 39."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from plimsoll.limits.cloud_run.shape import FACTS
+from plimsoll.limits.rules import Breach, listed, quoted, rule
+from plimsoll.units import format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plimsoll.limits.cloud_run.shape import ServiceShape
+
+
+@rule("cloud-run/ports", rows=(27,), fact="ports")
+def one_port_that_exists(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 27: one port, of a legal number, for HTTP/1 or end-to-end HTTP/2."""
+    fact = FACTS["ports"]
+    most, low, high, names = fact.count("count"), fact.count("from"), fact.count("to"), fact.names("names")
+    if len(shape.ports) > most:
+        yield Breach(
+            ("ports",),
+            f"{len(shape.ports)} ports",
+            f"a service has {most} port, not {len(shape.ports)}",
+            "keep the one that answers requests",
+        )
+    for index, port in enumerate(shape.ports):
+        if port.number is not None and not low <= port.number <= high:
+            yield Breach(
+                (f"ports.{index}.number",),
+                str(port.number),
+                f"a port's number is {low} to {high}, not {port.number}",
+                f"write a number from {low} to {high}",
+            )
+        if port.name is not None and port.name not in names:
+            yield Breach(
+                (f"ports.{index}.name",),
+                quoted(port.name),
+                f"a port's name says its protocol, {listed(names, 'or')}, not {quoted(port.name)}",
+                f"write {names[0]}, or {names[1]} for end-to-end HTTP/2",
+            )
+
+
+@rule("cloud-run/environment-name", rows=(28,), fact="environment_name")
+def variable_name_is_an_identifier(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 28: a variable's name is a C identifier."""
+    pattern = re.compile(FACTS["environment_name"].text())
+    for name in shape.environment or ():
+        if not pattern.fullmatch(name):
+            yield Breach(
+                (f"environment.{name}",),
+                quoted(name),
+                f"{quoted(name)} is no name for a variable: letters, digits and _, not a digit first",
+                "rename it, as in DATABASE_URL",
+            )
+
+
+@rule("cloud-run/environment-reserved", rows=(28,), fact="environment_reserved")
+def variable_is_not_reserved(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 28: some names are Cloud Run's own."""
+    fact = FACTS["environment_reserved"]
+    for name in shape.environment or ():
+        if name in fact.names("names") or name.startswith(fact.names("prefixes")):
+            yield Breach(
+                (f"environment.{name}",),
+                quoted(name),
+                f"Cloud Run sets {quoted(name)} itself",
+                "remove it, or rename it",
+            )
+
+
+@rule("cloud-run/environment-value", rows=(28,), fact="environment_value")
+def variable_value_fits(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 28: a value's length in UTF-8. The value itself may be secret and is never shown."""
+    most = FACTS["environment_value"].count("bytes")
+    for name, value in (shape.environment or {}).items():
+        size = len(value.encode(errors="surrogatepass"))
+        if size > most:
+            yield Breach(
+                (f"environment.{name}",),
+                f"{size} bytes",
+                f"the value of {quoted(name)} is {size} bytes long, and at most {most} are accepted",
+                "put it into a file of the image, or a secret mounted as a volume",
+            )
+
+
+@rule("cloud-run/cloud-sql-mount", rows=(35,), fact="cloud_sql_mount")
+def cloud_sql_is_mounted_in_its_place(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 35: the Cloud SQL socket appears in one place only."""
+    place = FACTS["cloud_sql_mount"].text()
+    for index, volume in enumerate(shape.volumes):
+        if "cloud_sql" in (volume.kinds or ()) and volume.mount_path not in (None, "", place):
+            path = quoted(volume.mount_path)
+            yield Breach(
+                (f"volumes.{index}.mount_path",),
+                path,
+                f"a Cloud SQL connection is mounted at {place}, not at {path}",
+                f"leave the path out, or write {place}",
+            )
+
+
+@rule("cloud-run/volume-kind", rows=(36,), fact="volume_kinds")
+def volume_holds_one_thing(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 36: a volume is of exactly one kind."""
+    allowed = FACTS["volume_kinds"].names()
+    for index, volume in enumerate(shape.volumes):
+        if volume.kinds is None or (len(volume.kinds) == 1 and volume.kinds[0] in allowed):
+            continue
+        said = listed([quoted(kind) for kind in volume.kinds]) or "nothing"
+        yield Breach(
+            (f"volumes.{index}.kinds",),
+            said,
+            f"volume {quoted(volume.name)} holds exactly one of {listed(allowed, 'or')}, not {said}",
+            "keep one kind, and declare a volume for each other",
+        )
+
+
+@rule("cloud-run/shutdown", rows=(39,), fact="shutdown")
+def shutdown_fits_the_grace(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 39: after SIGTERM an instance has ten seconds, whatever it asks for."""
+    grace = FACTS["shutdown"].seconds()
+    if shape.shutdown is not None and shape.shutdown > grace:
+        needed = format_seconds(shape.shutdown)
+        yield Breach(
+            ("shutdown",),
+            needed,
+            f"an instance is killed {format_seconds(grace)} after SIGTERM, and needs {needed} to finish",
+            f"finish within {format_seconds(grace)}, or keep work that lasts longer in a queue",
+        )
+
+
+RULES = (
+    one_port_that_exists,
+    variable_name_is_an_identifier,
+    variable_is_not_reserved,
+    variable_value_fits,
+    cloud_sql_is_mounted_in_its_place,
+    volume_holds_one_thing,
+    shutdown_fits_the_grace,
+)

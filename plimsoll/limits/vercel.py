@@ -1,0 +1,233 @@
+"""What Vercel accepts: rows 53 and 54, project names, and which of its regions are near Google's.
+
+The numbers stand in `data/vercel.json`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll.limits.facts import Facts
+from plimsoll.limits.problem import Problem, Severity
+from plimsoll.limits.rules import Breach, Shape, judge, listed, quoted, rule
+from plimsoll.units import format_memory, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+FACTS = Facts("vercel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionShape(Shape):
+    """A project's functions. All fields are optional."""
+
+    plan: str | None = None
+    """`hobby`, `pro` or `enterprise`."""
+    timeout: Decimal | None = None
+    """Seconds that an invocation may last."""
+    fluid: bool | None = None
+    """Whether requests share an instance (fluid compute)."""
+    cpu_type: str | None = None
+    """As the provider names it: `standard`."""
+    bundle: int | None = None
+    """Bytes of one function's files, not compressed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableShape(Shape):
+    """An environment variable, and how its project declares such."""
+
+    key: str
+    sensitive: bool | None = None
+    """Whether Vercel hides the value once it is written."""
+    targets: tuple[str, ...] | None = None
+    """`production`, `preview`, `development`."""
+    inline: bool | None = None
+    """Whether the project declares variables within itself."""
+    standalone: bool | None = None
+    """Whether it has variables that are resources of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectShape(Shape):
+    """A project's name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionShape(Shape):
+    """Where functions run, and where what they call runs."""
+
+    region: str
+    """Vercel's code."""
+    google_region: str
+
+
+def check_function(shape: FunctionShape) -> list[Problem]:
+    """Return everything that is wrong with a project's functions, as far as `shape` tells."""
+    return judge(_FUNCTION, shape)
+
+
+def check_variable(shape: VariableShape) -> list[Problem]:
+    """Return everything that is wrong with an environment variable, as far as `shape` tells."""
+    return judge(_VARIABLE, shape)
+
+
+def check_project_name(name: str) -> list[Problem]:
+    """Return what is wrong with a project's name."""
+    return judge((project_name_is_legal,), ProjectShape(name=name))
+
+
+def check_region(google_region: str, vercel_region: str) -> list[Problem]:
+    """Advise where functions run far from a Google region. Regions that we do not know decide nothing."""
+    return judge((regions_are_neighbours,), RegionShape(region=vercel_region, google_region=google_region))
+
+
+def region_neighbours(google_region: str) -> tuple[str, ...]:
+    """Return the Vercel regions near a Google Cloud region, nearest first; none for one unknown to us."""
+    fact = FACTS["neighbours"]
+    return fact.names(google_region) if google_region in fact.names() else ()
+
+
+@rule("vercel/function-timeout", rows=(53,), fact="function_timeout")
+def timeout_within_plan(shape: FunctionShape) -> Iterator[Breach]:
+    """Row 53: whole seconds up to the plan's maximum; where no plan is known, up to the largest."""
+    fact = FACTS["function_timeout"]
+    plans = [plan for plan in fact.names("to") if shape.plan in (None, plan)]
+    if shape.timeout is None or not plans:
+        return
+    low, high = fact.seconds("from"), max(fact.seconds("to", plan) for plan in plans)
+    if low <= shape.timeout <= high and shape.timeout == shape.timeout.to_integral_value():
+        return
+    bounds = f"whole seconds from {format_seconds(low)} to {format_seconds(high)}"
+    yield Breach(
+        ("timeout", "plan"),
+        format_seconds(shape.timeout),
+        f"on plan {listed(plans, 'or')} a function's timeout is {bounds}, "
+        f"not {format_seconds(shape.timeout)}",
+        f"write {bounds}",
+    )
+
+
+@rule(
+    "vercel/function-timeout-without-fluid",
+    rows=(53,),
+    fact="function_timeout_without_fluid",
+    severity=Severity.ADVICE,
+)
+def timeout_suits_functions_without_fluid(shape: FunctionShape) -> Iterator[Breach]:
+    """Row 53: without fluid compute older and shorter maxima are remembered; the page is silent on them."""
+    fact = FACTS["function_timeout_without_fluid"]
+    if shape.fluid is not False or shape.timeout is None or shape.plan not in fact.names():
+        return
+    most = fact.seconds(shape.plan)
+    if shape.timeout > most:
+        yield Breach(
+            ("timeout", "fluid"),
+            format_seconds(shape.timeout),
+            f"without fluid compute plan {shape.plan} may stop at {format_seconds(most)}, "
+            f"and the timeout is {format_seconds(shape.timeout)}",
+            f"turn fluid compute on, or lower the timeout to {format_seconds(most)}",
+        )
+
+
+@rule("vercel/function-cpu", rows=(53,), fact="function_cpu")
+def cpu_type_exists(shape: FunctionShape) -> Iterator[Breach]:
+    """Row 53: one of Vercel's CPU types."""
+    types = FACTS["function_cpu"].names()
+    if shape.cpu_type is not None and shape.cpu_type not in types:
+        yield Breach(
+            ("cpu_type",),
+            quoted(shape.cpu_type),
+            f"a function's CPU type is {listed(types, 'or')}, not {quoted(shape.cpu_type)}",
+            f"write {listed(types, 'or')}",
+        )
+
+
+@rule("vercel/function-bundle", rows=(53,), fact="function_bundle")
+def bundle_fits(shape: FunctionShape) -> Iterator[Breach]:
+    """Row 53: the files of one function, not compressed."""
+    most = FACTS["function_bundle"].memory()
+    if shape.bundle is not None and shape.bundle > most:
+        yield Breach(
+            ("bundle",),
+            format_memory(shape.bundle),
+            f"a function's files are at most {format_memory(most)}, not {format_memory(shape.bundle)}",
+            "leave out what the function does not read, or split it",
+        )
+
+
+@rule("vercel/variable-sensitive", rows=(54,), fact="variable_sensitive")
+def sensitivity_is_said(shape: VariableShape) -> Iterator[Breach]:
+    """Row 54: whether a value can be read back is decided once, so it has to be said."""
+    if shape.leaves_out("sensitive"):
+        yield Breach(
+            ("sensitive",),
+            "not set",
+            f"variable {quoted(shape.key)} does not say whether it is sensitive",
+            "set sensitive true for a secret, else false",
+        )
+
+
+@rule("vercel/variable-development", rows=(54,), fact="variable_development", severity=Severity.ADVICE)
+def development_is_not_sensitive(shape: VariableShape) -> Iterator[Breach]:
+    """Row 54: `vercel env pull` hands development's values to laptops, which a sensitive one cannot be."""
+    target = FACTS["variable_development"].text()
+    if shape.sensitive is True and target in (shape.targets or ()):
+        yield Breach(
+            ("sensitive", "targets"),
+            f"sensitive true, target {target}",
+            f"variable {quoted(shape.key)} is sensitive and has target {target}, which Vercel long refused "
+            "and laptops cannot read",
+            f"give {target} a value of its own that is no secret",
+        )
+
+
+@rule("vercel/variable-mix", rows=(54,), fact="variable_mix")
+def one_way_of_declaring(shape: VariableShape) -> Iterator[Breach]:
+    """Row 54: variables inline in a project wipe out those declared beside it."""
+    if shape.inline is True and shape.standalone is True:
+        yield Breach(
+            ("inline", "standalone"),
+            quoted(shape.key),
+            "the project declares variables both within itself and beside it, and each update of one kind "
+            "undoes the other",
+            "declare all variables as resources of their own",
+        )
+
+
+@rule("vercel/project-name", rows=(), fact="project_name")
+def project_name_is_legal(shape: ProjectShape) -> Iterator[Breach]:
+    """Length and letters (`pulumi.md`, section 6)."""
+    fact = FACTS["project_name"]
+    low, high = fact.count("from"), fact.count("to")
+    if not low <= len(shape.name) <= high or not re.fullmatch(fact.text("characters"), shape.name):
+        yield Breach(
+            ("name",),
+            quoted(shape.name),
+            f"a project's name is {low} to {high} lower-case letters, digits and -, not {quoted(shape.name)}",
+            "rename it",
+        )
+
+
+@rule("vercel/region", rows=(), fact="neighbours", severity=Severity.ADVICE)
+def regions_are_neighbours(shape: RegionShape) -> Iterator[Breach]:
+    """RUN-023 as corrected in `cloud-run.md`, 8.1: every call of a server action crosses this distance."""
+    near = region_neighbours(shape.google_region)
+    if near and shape.region in FACTS["regions"].names() and shape.region not in near:
+        yield Breach(
+            ("region", "google_region"),
+            f"{shape.region}, {shape.google_region}",
+            f"functions in {shape.region} are far from {shape.google_region}",
+            f"choose {listed(near, 'or')}",
+        )
+
+
+_FUNCTION = (timeout_within_plan, timeout_suits_functions_without_fluid, cpu_type_exists, bundle_fits)
+_VARIABLE = (sensitivity_is_said, development_is_not_sensitive, one_way_of_declaring)
+RULES = (*_FUNCTION, *_VARIABLE, project_name_is_legal, regions_are_neighbours)

@@ -1,0 +1,203 @@
+"""Preview a Pulumi program with nobody behind it: no engine, state, provider, account or network.
+
+The real program runs under the real SDK, as a process of its own under the project's interpreter
+(`plimsoll.guest`), and talks to our monitor over the SDK's own protocol. It gives a whole Plan, or a
+PreviewError that says in words why not: what ends early, hangs or crashes is never an empty plan.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from plimsoll.guest.process import Guest
+from plimsoll.preview.decode import Decoder, Mask, seal
+from plimsoll.preview.failure import GUEST, Failure, PreviewError, Run, explain
+from plimsoll.preview.plan import Plan, Resource, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Failure", "PreviewError", "ProgramJob", "find_interpreter", "preview_offline"]
+
+DEFAULT_TIMEOUT: Final = 60.0
+"""Seconds. A program of 1,000 resources takes about 12 on two cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramJob:
+    """What to preview.
+
+    `root` is the folder of Pulumi.yaml, `program` the program in it: a folder with `__main__.py`, or a file.
+    `config` has the strings that the engine would hand to the program, by full key ("namespace:key"); in the
+    value of an `undecryptable` key, `[secret]` stands for each encrypted part. `environment` is added to
+    ours.
+    """
+
+    project: str
+    stack: str
+    root: Path
+    program: Path
+    interpreter: Path
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_keys: frozenset[str] = frozenset()
+    undecryptable: frozenset[str] = frozenset()
+    organization: str = "organization"
+    timeout: float = DEFAULT_TIMEOUT
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def find_interpreter(root: Path, runtime_options: Mapping[str, object]) -> Path:
+    """The Python that the project's program runs under.
+
+    `runtime_options` are those of Pulumi.yaml: a `virtualenv` is taken relative to `root`, as the engine
+    does. Else it is a `.venv` or `venv` beside Pulumi.yaml, else the Python that runs this. Raises
+    PreviewError where a virtual environment is named and is none.
+    """
+    named = runtime_options.get("virtualenv")
+    if named:
+        environment = root / str(named)
+        interpreter = environment / "bin" / "python"
+        if not interpreter.exists():
+            raise PreviewError(
+                Failure.NO_INTERPRETER,
+                f"Pulumi.yaml says `virtualenv: {named}`, but there is no {interpreter}",
+                remedy=f"Make it: python3 -m venv {environment} && "
+                f"{interpreter} -m pip install -r {root / 'requirements.txt'}",
+            )
+        return interpreter
+    beside = (root / name / "bin" / "python" for name in (".venv", "venv"))
+    return next((interpreter for interpreter in beside if interpreter.exists()), Path(sys.executable))
+
+
+def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = None) -> Plan:
+    """Run the program to its end and give its plan. Raises PreviewError; nothing of it runs on afterwards.
+
+    `on_event` is called, in this thread, with the URN of each resource as the program declares it.
+    """
+    began = time.monotonic()
+    root, program = job.root.absolute(), job.program.absolute()
+    directory = _directory_of(program)
+    config, sealed_keys = seal(job.config, job.undecryptable)
+    try:
+        guest = Guest(job.interpreter, GUEST, directory=directory, environment=_environment(job))
+    except OSError as error:
+        raise PreviewError(
+            Failure.NO_INTERPRETER,
+            f"{job.interpreter} cannot be started: {error.strerror}",
+            remedy="Set `runtime.options.virtualenv` in Pulumi.yaml to the project's virtual environment.",
+        ) from error
+    with guest:
+        # Imported while the guest starts: the SDK's stubs take a tenth of a second, and the guest three.
+        from plimsoll.preview.declared import in_order, to_resources  # noqa: PLC0415
+        from plimsoll.preview.monitor import Engine, Monitor, serving  # noqa: PLC0415
+
+        engine = Engine()
+        monitor = Monitor(
+            project=job.project,
+            stack=job.stack,
+            organization=job.organization,
+            root=root,
+            on_declared=lambda urn: guest.news.put(("declared", urn)),
+        )
+        with serving(monitor, engine) as address:
+            order = {
+                "monitor": address,
+                "engine": address,
+                "project": job.project,
+                "stack": job.stack,
+                "organization": job.organization,
+                "config": config,
+                "secret_keys": sorted(job.secret_keys | job.undecryptable),
+                "sealed_keys": sorted(sealed_keys),
+                "program": str(program),
+                "directory": str(directory),
+                "root": str(root),
+            }
+            guest.tell(json.dumps(order).encode())
+            ended = guest.wait(job.timeout, on_event or (lambda _: None))
+
+    decoder = Decoder()
+    for key in job.secret_keys - job.undecryptable:
+        decoder.note_secret(config.get(key, ""))
+    constructed = (ended.record or {}).get("declared", ())
+    declarations = in_order(monitor.declarations.values(), constructed)
+    resources = to_resources(declarations, monitor.outputs, monitor.packages, decoder)
+    stack_outputs = monitor.outputs.get(monitor.stack_urn)
+    outputs = decoder.properties(stack_outputs) if stack_outputs is not None else {}
+
+    mask = Mask(decoder.secret_texts, decoder.secret_parts)
+    resources = tuple(_masked(resource, mask) for resource in resources)
+    diagnostics = tuple(replace(said, message=mask.text(said.message)) for said in engine.diagnostics)
+    program_output = tuple(mask.text(line) for line in guest.output.lines())
+    run = Run(
+        ended=ended,
+        refusals=monitor.refusals,
+        diagnostics=diagnostics,
+        stack_registered=stack_outputs is not None,
+        root=root,
+        interpreter=job.interpreter,
+        timeout=job.timeout,
+        mask=mask,
+    )
+    if error := explain(run):
+        error.resources, error.diagnostics, error.program_output = resources, diagnostics, program_output
+        raise error
+    return Plan(
+        project=job.project,
+        stack=job.stack,
+        source=Source.OFFLINE,
+        knows_state=False,
+        resources=resources,
+        outputs=mask.properties(outputs),
+        diagnostics=diagnostics,
+        program_output=program_output,
+        seconds=time.monotonic() - began,
+        sdk_version=run.record["sdk"],
+    )
+
+
+def _directory_of(program: Path) -> Path:
+    """The folder that the program runs in. Raises PreviewError where there is no program."""
+    if program.is_dir():
+        if (program / "__main__.py").is_file():
+            return program
+        raise PreviewError(
+            Failure.NO_PROGRAM,
+            f"There is no program in {program}: it has no __main__.py",
+            remedy="Write one, or name the program's file or folder in Pulumi.yaml (`main:`).",
+        )
+    if program.is_file():
+        return program.parent
+    raise PreviewError(
+        Failure.NO_PROGRAM,
+        f"There is no program at {program}",
+        remedy="Correct `main:` in Pulumi.yaml; it is relative to that file.",
+    )
+
+
+def _environment(job: ProgramJob) -> dict[str, str]:
+    """Our environment as an activated virtual environment has it, and loopback reached without a proxy."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    folder = job.interpreter.absolute().parent
+    if (folder.parent / "pyvenv.cfg").is_file():
+        environment["VIRTUAL_ENV"] = str(folder.parent)
+        environment["PATH"] = os.pathsep.join(filter(None, (str(folder), environment.get("PATH"))))
+    without_proxy = environment.get("no_grpc_proxy") or environment.get("no_proxy")
+    environment["no_grpc_proxy"] = ",".join(filter(None, (without_proxy, "127.0.0.1")))
+    return environment | dict(job.environment)
+
+
+def _masked(resource: Resource, mask: Mask) -> Resource:
+    trigger = mask.value(resource.options.replacement_trigger)
+    return replace(
+        resource,
+        inputs=mask.properties(resource.inputs),
+        outputs=mask.properties(resource.outputs),
+        options=replace(resource.options, replacement_trigger=trigger),
+    )

@@ -1,0 +1,55 @@
+"""The report for a machine: what `plimsoll.preview.plan.to_json` does not say, because it is derived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plimsoll.preview.promises import Undecided, connection_budget, promises
+
+if TYPE_CHECKING:
+    from plimsoll.preview.plan import Plan
+
+
+def promises_json(plan: Plan) -> dict[str, object]:
+    """`budgets` by flow, and `connections`: null, `{"undecided": […]}`, or the sums with their arithmetic."""
+    return {
+        "budgets": {
+            flow.flow: {
+                "label": flow.label,
+                "service": flow.service,
+                "p95": flow.p95,
+                "p99": flow.p99 or None,
+                "availability": flow.availability,
+                "critical": flow.critical,
+            }
+            for flow in promises(plan)
+        },
+        "connections": _connections(plan),
+    }
+
+
+def _connections(plan: Plan) -> dict[str, object] | None:
+    budget = connection_budget(plan)
+    if budget is None:
+        return None
+    if isinstance(budget, Undecided):
+        return {"undecided": list(budget.missing)}
+    return {
+        "fits": budget.fits,
+        "services": {
+            demand.service: {"most": demand.most, "arithmetic": demand.arithmetic}
+            for demand in budget.demands
+        },
+        "migrations": budget.migrations,
+        "sums": [
+            {
+                "side": one.side,
+                "used": one.used,
+                "usable": one.usable,
+                "over": one.over,
+                "peak": one.peak,
+                "advised": one.advised,
+            }
+            for one in budget.sums
+        ],
+    }

@@ -1,0 +1,122 @@
+"""Where settings come from: a stack file, read by the command, or Pulumi's configuration, in a running program.
+
+Both give the same `Loaded`, or a SettingsError with every fault at its file and line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.project import find_project, read_stack, resolve
+from plimsoll.settings.rules import Broken, environments
+from plimsoll.settings.validate import Loaded, Place, fault, validate
+from plimsoll.settings.yaml import Mapping, Node, Sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingType
+
+    from plimsoll.settings.project import Entry, Project, ResolvedConfig
+    from plimsoll.settings.rules import KeyPath
+    from plimsoll.settings.validate import Locate
+
+
+def from_stack(project: Project, stack: str) -> Loaded:
+    """Read one environment from its stack file. Raises SettingsError with everything that is wrong."""
+    resolved = resolve(project, read_stack(project, stack))
+    return _validated(project.name, stack, resolved.values, resolved.secret_keys, _locator(project, resolved))
+
+
+def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
+    """Read every environment of the project, and hold those that can be read against each other."""
+    found: dict[str, Loaded | SettingsError] = {}
+    for stack in project.stacks():
+        try:
+            found[stack] = from_stack(project, stack)
+        except SettingsError as error:
+            found[stack] = error
+    readable = {stack: one.settings for stack, one in found.items() if isinstance(one, Loaded)}
+    shared: dict[str, list[Broken]] = {}
+    for stack, broken in environments.shared(readable):
+        shared.setdefault(stack, []).append(broken)
+    for stack, several in shared.items():
+        locate = _locator(project, resolve(project, read_stack(project, stack)))
+        advice = found[stack].advice if isinstance(found[stack], Loaded) else ()
+        found[stack] = SettingsError([*advice, *(fault(project.name, locate, one) for one in several)])
+    return found
+
+
+def from_program() -> Loaded:
+    """Read the environment of the running Pulumi program from its configuration.
+
+    Lines are those of the stack file beside the program, where there is one: the engine passes none on.
+    Raises SettingsError with everything that is wrong.
+    """
+    # Here, so that the command can read settings without the SDK.
+    import pulumi  # noqa: PLC0415
+    from pulumi.runtime import config  # noqa: PLC0415
+
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    values = {**config.get_config_env(), **config.CONFIG.get()}
+    secrets = frozenset(key for key in values if config.is_config_secret(key))
+    try:
+        files = find_project(Path.cwd())
+        locate = _locator(files, resolve(files, read_stack(files, stack)))
+    except SettingsError:
+        # The engine read the configuration from elsewhere; a fault then has a key and no line.
+        return _validated(project, stack, values, secrets, lambda _: None)
+    return _validated(project, stack, values, secrets, locate)
+
+
+def _validated(
+    project: str, stack: str, values: MappingType[str, str], secrets: frozenset[str], locate: Locate
+) -> Loaded:
+    prefix = f"{project}:"
+    own = {key.removeprefix(prefix): _value(text) for key, text in values.items() if key.startswith(prefix)}
+    secret = frozenset(key.removeprefix(prefix) for key in secrets if key.startswith(prefix))
+    return validate(project, stack, own, secret, locate)
+
+
+def _value(text: str) -> object:
+    """A configuration value as the engine hands it over: objects and lists are JSON, the rest is text."""
+    if text[:1] in {"{", "["}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _locator(project: Project, resolved: ResolvedConfig) -> Locate:
+    def locate(path: KeyPath) -> Place | None:
+        entry = resolved.entries.get(f"{project.name}:{path[0]}")
+        # A key that is missing is missing from the stack file.
+        return _place(entry, path[1:]) if entry else Place(resolved.file, 1, 1)
+
+    return locate
+
+
+def _place(entry: Entry, path: KeyPath) -> Place:
+    """The key of the last step of `path` that is written, at `entry` or below it."""
+    line, column, node = entry.line, 1, entry.node
+    for step in path:
+        found = _step(node, step)
+        if found is None:
+            break
+        line, column, node = found
+    return Place(entry.file, line, column)
+
+
+def _step(node: Node, step: str | int) -> tuple[int, int, Node] | None:
+    if isinstance(node, Mapping):
+        keys = ((key.line, key.column, value) for key, value in node.entries if key.text == step)
+        return next(keys, None)
+    if isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+        item = node.items[step]
+        return item.line, item.column, item
+    return None
+
+
+__all__ = ["Fault", "Loaded", "SettingsError", "from_program", "from_stack", "from_stacks"]

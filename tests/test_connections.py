@@ -1,0 +1,120 @@
+"""The connection budget, held against sums done by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plimsoll.connections import Demand, Pooler, Supply, assess, remedy
+
+
+def service(**changes: int) -> Demand:
+    return Demand(
+        **{"service": "api", "instances": 1, "workers": 1, "concurrency": 80, "pool": 5, "overflow": 10}
+        | changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("demand", "most"),
+    [
+        pytest.param(service(), 15, id="one-instance-opens-its-pool-and-overflow"),
+        pytest.param(service(instances=5), 75, id="every-instance-has-a-pool"),
+        pytest.param(service(instances=5, workers=2), 150, id="every-worker-has-a-pool"),
+        pytest.param(service(concurrency=4), 4, id="no-more-than-the-requests-in-flight"),
+        pytest.param(service(concurrency=4, per_request=2), 8, id="times-the-sessions-of-a-request"),
+        pytest.param(service(concurrency=4, workers=2), 8, id="since-any-worker-may-get-all-requests"),
+    ],
+)
+def test_a_service_opens_at_most(demand: Demand, most: int):
+    assert demand.most == most
+
+
+# Supabase Small: 90 connections, of which 76 are usable (14 kept). Pool 5 + 10.
+SMALL = Supply(max_connections=90, reserve=14)
+
+
+@pytest.mark.parametrize(
+    ("instances", "over", "tight"),
+    [
+        pytest.param(1, 0, False, id="one-instance-fits-even-in-a-rollout-during-a-spike"),
+        pytest.param(2, 0, True, id="two-fit-but-a-rollout-during-a-spike-would-not"),
+        pytest.param(5, 0, True, id="five-and-a-migration-take-every-usable-connection"),
+        pytest.param(6, 15, True, id="six-are-refused"),
+    ],
+)
+def test_a_small_supabase_takes_five_instances_of_fifteen(instances: int, over: int, *, tight: bool):
+    (one,) = assess([service(instances=instances)], SMALL).sums
+    assert (one.over, one.tight) == (over, tight)
+
+
+def test_one_migration_is_always_counted():
+    assert assess([], SMALL).sums[0].used == 1
+    assert not assess([service(instances=5)], Supply(max_connections=89, reserve=14)).fits
+
+
+class TestBehindAPooler:
+    def test_a_transaction_pooler_has_two_sums(self):
+        pooler = Pooler(mode="transaction", clients=400, pool=40)
+        clients, server = assess(
+            [service(instances=10)], Supply(max_connections=90, reserve=30, pooler=pooler)
+        ).sums
+        assert (clients.side, clients.used, clients.usable) == ("pooler", 150, 400)
+        assert (server.side, server.used, server.usable) == ("database", 41, 60)
+
+    def test_its_own_pool_must_leave_the_reserve(self):
+        pooler = Pooler(mode="transaction", clients=400, pool=60)
+        budget = assess([service()], Supply(max_connections=90, reserve=30, pooler=pooler))
+        assert [one.over for one in budget.sums] == [0, 1]
+
+    def test_a_session_pooler_lends_a_connection_to_each_client_for_good(self):
+        pooler = Pooler(mode="session", clients=400, pool=40)
+        clients, _ = assess(
+            [service(instances=10)], Supply(max_connections=90, reserve=30, pooler=pooler)
+        ).sums
+        assert (clients.usable, clients.over) == (40, 110)
+
+
+COUNTS = st.integers(1, 40)
+DEMANDS = st.builds(
+    Demand,
+    service=st.sampled_from(["api", "worker"]),
+    instances=COUNTS,
+    workers=st.integers(1, 8),
+    concurrency=st.integers(1, 200),
+    pool=COUNTS,
+    overflow=st.integers(0, 20),
+    per_request=st.integers(1, 3),
+)
+
+
+@given(st.lists(DEMANDS, max_size=4), st.integers(10, 5000))
+def test_one_more_instance_never_makes_it_fit(demands: list[Demand], connections: int):
+    supply = Supply(max_connections=connections, reserve=3)
+    before = assess(demands, supply)
+    after = assess([*demands, service()], supply)
+    assert before.fits or not after.fits
+    assert after.sums[0].used == before.sums[0].used + 15
+    assert before.sums[0].peak >= before.sums[0].used
+
+
+@given(DEMANDS, st.integers(10, 500))
+def test_the_remedy_is_the_largest_change_that_fits(demand: Demand, connections: int):
+    supply = Supply(max_connections=connections, reserve=3)
+    budget = assess([demand], supply)
+    (one,) = budget.sums
+    if not one.over:
+        return
+    text = remedy(budget, one)
+    words = text.split()
+    if "instances" in words:
+        count = int(words[words.index("instances") - 1])
+        assert assess([replace(demand, instances=count)], supply).fits
+        assert not assess([replace(demand, instances=count + 1)], supply).fits
+    if "together" in words:
+        size = int(words[words.index("together") - 1])
+        assert assess([replace(demand, pool=size, overflow=0)], supply).fits
+        assert not assess([replace(demand, pool=size + 1, overflow=0)], supply).fits
