@@ -53,7 +53,7 @@ class Environment(pulumi.ComponentResource):
             {
                 "production": settings.cloud.production,
                 "flows": {
-                    flow: domain_inputs(settings.flows[flow], budget)
+                    flow: flow_inputs(settings.flows[flow], budget)
                     for flow, budget in settings.budgets.items()
                 },
             },
@@ -95,7 +95,7 @@ class Environment(pulumi.ComponentResource):
         self.register_outputs(self.exports)
 
 
-def domain_inputs(flow: Flow, budget: Budget) -> dict[str, str | bool]:
+def flow_inputs(flow: Flow, budget: Budget) -> dict[str, str | bool]:
     """A flow and its budget as texts with their units, for plans and reports."""
     said: dict[str, str | bool | None] = {
         **(

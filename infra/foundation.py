@@ -100,7 +100,7 @@ class Foundation(pulumi.ComponentResource):
 
     def _lay(self, settings: Network) -> PrivateNetwork:
         names = self._args.names
-        after_compute = pulumi.ResourceOptions(parent=self, depends_on=[self.api("compute")])
+        after_compute = self._lasting("compute")
         network = compute.Network(
             "network", name=names.network(), auto_create_subnetworks=False, opts=after_compute
         )
@@ -132,7 +132,7 @@ class Foundation(pulumi.ComponentResource):
             # (terraform-provider-google#18834); what it still remembers must not stop a new one.
             deletion_policy="REMOVE_PEERING",
             update_on_creation_fail=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.api("servicenetworking")]),
+            opts=self._lasting("servicenetworking"),
         )
         return PrivateNetwork(
             id=network.id,
@@ -140,6 +140,12 @@ class Foundation(pulumi.ComponentResource):
             subnet=subnet.name,
             ready=peering,
             exits=self._exits(network) if self._args.internet_through_network else (),
+        )
+
+    def _lasting(self, api: str) -> pulumi.ResourceOptions:
+        """Options of what a database cannot be reached without."""
+        return pulumi.ResourceOptions(
+            parent=self, depends_on=[self.api(api)], protect=self._args.names.cloud.protect
         )
 
     def _exits(self, network: compute.Network) -> Sequence[pulumi.Resource]:

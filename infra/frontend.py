@@ -53,18 +53,16 @@ class Frontend(pulumi.ComponentResource):
         for variable, source in args.settings.env.items():
             value = source.value if source.config is None else args.secret(source.config)
             self._declare_variable(variable, value, sensitive=source.sensitive, targets=source.targets)
-        domain = args.settings.domain
-        if domain is not None:
+        # Without a domain of its own Vercel chooses one: PROJECT.vercel.app may well be somebody else's.
+        self.exports = {"frontendProject": self._project.name}
+        if args.settings.domain is not None:
             vercel.ProjectDomain(
                 "domain",
                 project_id=self._project.id,
-                domain=domain,
+                domain=args.settings.domain,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        self.exports = {
-            "frontendProject": self._project.name,
-            "frontendUrl": f"https://{domain or f'{args.settings.project}.vercel.app'}",
-        }
+            self.exports["frontendUrl"] = f"https://{args.settings.domain}"
         self.register_outputs(self.exports)
 
     def _deployed(self) -> Sequence[model.Target]:

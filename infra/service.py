@@ -69,7 +69,7 @@ class Service(pulumi.ComponentResource):
     uri: pulumi.Output[str]
 
     def __init__(self, key: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("plimsoll:infra:Service", key, domain_inputs(key, args.settings), opts)
+        super().__init__("plimsoll:infra:Service", key, connection_inputs(key, args.settings), opts)
         self._key = key
         self._args = args
         self._account = self._declare_account()
@@ -94,7 +94,6 @@ class Service(pulumi.ComponentResource):
             self._key,
             account_id=args.names.account(self._key),
             display_name=f"{self._key} ({args.names.environment})",
-            description=f"The Cloud Run service {args.names.service(self._key, args.settings)} runs as this.",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.foundation.api("iam")]),
         )
 
@@ -119,8 +118,9 @@ class Service(pulumi.ComponentResource):
             after = [args.foundation.api("secretmanager")]
             if args.database and args.database.secret == secret:
                 after.extend(args.database.ready)
+            called = args.names.secret(secret).removeprefix("projects/").replace("/secrets/", "/")
             yield secretmanager.SecretIamMember(
-                f"{self._key}-{secret.removeprefix('projects/').replace('/secrets/', '-')}",
+                f"{self._key}-{called}",
                 secret_id=secret,
                 role="roles/secretmanager.secretAccessor",
                 member=self._account.member,
@@ -151,7 +151,8 @@ class Service(pulumi.ComponentResource):
             after.extend(args.database.ready)
             if args.database.network and settings.egress == "all-traffic":
                 after.extend(args.database.network.exits)
-        options = pulumi.ResourceOptions(parent=self, depends_on=after)
+        # Pulumi's protection says no in the preview; deletion protection alone would fail half-way.
+        options = pulumi.ResourceOptions(parent=self, depends_on=after, protect=args.names.cloud.protect)
         traffics: list[cloudrunv2.ServiceTrafficArgsDict] | None = None
         if settings.image.owner == "pipeline":
             options.ignore_changes = OF_THE_PIPELINE
@@ -242,7 +243,7 @@ class Service(pulumi.ComponentResource):
         return [variables[name] for name in sorted(variables)]
 
 
-def domain_inputs(key: str, settings: ServiceSettings) -> dict[str, Any]:
+def connection_inputs(key: str, settings: ServiceSettings) -> dict[str, Any]:
     """What a service may open at the database: no resource carries workers, pool and sessions."""
     opens = demand(key, settings)
     if opens is None:

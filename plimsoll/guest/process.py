@@ -107,6 +107,7 @@ class Guest:
         self, interpreter: Path, script: Path, *, directory: Path, environment: Mapping[str, str]
     ) -> None:
         self.output = Output()
+        self._ended = False
         self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         read_end, write_end = os.pipe()
         try:
@@ -141,13 +142,19 @@ class Guest:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            self._end()
+
+    def _end(self) -> None:
+        self._ended = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self._stdin.close()
-        # A daemon in a session of its own may hold the pipes for ever: the threads are given up, not awaited.
+        # A daemon in a session of its own may hold the pipes for ever: the threads are given up then.
+        deadline = time.monotonic() + GRACE
         for thread in self._threads:
-            thread.join(GRACE)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _read_output(self, stdout: IO[bytes]) -> None:
         with stdout:
@@ -170,7 +177,13 @@ class Guest:
             self._stdin.flush()
 
     def wait(self, seconds: float, on_news: Callable[[str], None]) -> Ended:
-        """Hear the guest out for at most `seconds`; what others put into `news` goes to `on_news`."""
+        """Hear the guest out for at most `seconds`, and end it; others' `news` goes to `on_news`."""
+        try:
+            return self._wait(seconds, on_news)
+        finally:
+            self._end()
+
+    def _wait(self, seconds: float, on_news: Callable[[str], None]) -> Ended:
         heard = _Heard()
         deadline = time.monotonic() + seconds
         while heard.record is None and heard.exit_code is None:

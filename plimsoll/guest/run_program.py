@@ -5,7 +5,7 @@ by Plimsoll: it uses the standard library and whatever Pulumi SDK 3.x it finds t
 3.9 reads. The job arrives as one line of JSON on standard input, after the imports have begun, so that the
 monitor and the SDK start side by side. What happened goes to the descriptor RECORD_FD as lines of JSON:
 
-- `{"event": "end", "ok": true, ...}` once, when the program is through. **Without it nothing counts**: a
+- `{"event": "end", ...}` once, when the program is through. **Without it nothing counts**: a
   program may exit, crash or be killed anywhere.
 - `{"event": "where", ...}` when asked, by a line on standard input: where the program is right now.
 
@@ -65,7 +65,6 @@ class Record:
         self.identity = self._identify()
         self.lock = threading.Lock()
         self.refusals: list[dict[str, Any]] = []
-        self.declared: list[tuple[str, str]] = []
         os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
 
     def _identify(self) -> tuple[int, int]:
@@ -150,11 +149,11 @@ def _exit_code(code: object) -> int:
     return code if isinstance(code, int) else 1
 
 
-def where(loop: asyncio.AbstractEventLoop | None) -> dict[str, Any]:
+def where(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """What the main thread is doing, and what every unfinished task of its event loop waits for."""
     main = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 (no public twin)
     stack = describe_frames(traceback.extract_stack(main)) if main else []
-    tasks = [] if loop is None else [_waiting_at(task) for task in asyncio.all_tasks(loop)]
+    tasks = [_waiting_at(task) for task in asyncio.all_tasks(loop)]
     return {"event": "where", "stack": stack, "tasks": [task for task in tasks if task]}
 
 
@@ -175,10 +174,10 @@ def _waiting_at(task: asyncio.Task[Any]) -> list[dict[str, Any]]:
     return frames
 
 
-def listen(job_descriptor: int, record: Record, loops: list[asyncio.AbstractEventLoop]) -> None:
+def listen(job_descriptor: int, record: Record, loop: asyncio.AbstractEventLoop) -> None:
     """Answer every line on standard input with the place; at its end, end the process group."""
     while os.read(job_descriptor, 1024):
-        record.write(where(loops[0] if loops else None))
+        record.write(where(loop))
     if os.getpid() == record.process:
         os.killpg(0, signal.SIGKILL)
 
@@ -265,11 +264,11 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
         refuse("transform", function)
 
     guard_hooks(pulumi, record)
-    watch_order(pulumi, record)
 
     from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415 (the SDK is only known to exist by now)
 
-    if "unknown" not in resource_pb2.ResourceInvokeResponse.DESCRIPTOR.fields_by_name:
+    answer = getattr(resource_pb2, "ResourceInvokeResponse", None)
+    if answer is None or "unknown" not in answer.DESCRIPTOR.fields_by_name:
         # An SDK too old to hear the monitor's "unknown" would take its empty answer for the value.
         pulumi.runtime.invoke_output = functools.partial(unknown_invoke, pulumi)
     # The SDK logs eight debug lines a resource, each a call to the engine that it waits for.
@@ -292,8 +291,8 @@ def guard_hooks(pulumi: ModuleType, record: Record) -> None:
     hook.__init__ = guarded
 
 
-def watch_order(pulumi: ModuleType, record: Record) -> None:
-    """Note type and name of each resource as it is constructed.
+def watch_order(pulumi: ModuleType, constructed: list[Any]) -> None:
+    """Keep every resource in the order in which the program constructs them.
 
     Their registrations reach the monitor from several threads, and each only once its dependencies are known.
     """
@@ -301,10 +300,16 @@ def watch_order(pulumi: ModuleType, record: Record) -> None:
 
     @functools.wraps(construct)
     def watched(self: object, t: str, name: str, *rest: object, **named: object) -> None:
-        record.declared.append((t, name))
+        if t:  # the SDK's own stand-ins for dependencies have no type
+            constructed.append(self)
         construct(self, t, name, *rest, **named)
 
     pulumi.Resource.__init__ = watched
+
+
+async def urns_of(resources: list[Any]) -> list[str]:
+    """The URNs of resources whose registration is through."""
+    return [await resource.urn.future() for resource in resources]
 
 
 def _name(subject: object) -> str:
@@ -340,22 +345,24 @@ def configure(pulumi: ModuleType, job: dict[str, Any]) -> None:
     )
 
 
-def run(pulumi: ModuleType, job: dict[str, Any], loops: list[asyncio.AbstractEventLoop]) -> None:
-    """Run the program to its end, all of its resources included. Raises what the program raises."""
-    program = job["program"]
-    os.chdir(job["directory"])
+def run(pulumi: ModuleType, program: str, loop: asyncio.AbstractEventLoop) -> list[str]:
+    """Run the program to its end, all of its resources included, and give their URNs in its own order.
+
+    Raises what the program raises.
+    """
     sys.argv = [program]
-    sys.path.insert(0, job["directory"])
-    loop = asyncio.new_event_loop()
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 (pathlib costs the import)
     asyncio.set_event_loop(loop)
-    loops.append(loop)
     # Half-finished tasks of a program that failed are expected; its own error is what matters.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    constructed: list[Any] = []
+    watch_order(pulumi, constructed)
 
     def program_as_main() -> None:
         runpy.run_path(program, run_name="__main__")
 
     loop.run_until_complete(pulumi.runtime.run_in_stack(program_as_main))
+    return loop.run_until_complete(urns_of(constructed))
 
 
 def main() -> None:
@@ -367,32 +374,32 @@ def main() -> None:
     faulthandler.register(int(sys.argv[2]), record.descriptor, all_threads=False)
     own_folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib costs the import)
     sys.path[:] = [entry for entry in sys.path if entry != own_folder]
-    loops: list[asyncio.AbstractEventLoop] = []
-    error: dict[str, Any] | None = None
-    sdk = ""
     try:
         import pulumi  # noqa: PLC0415 (its absence is an answer, not a crash)
         import pulumi.runtime  # noqa: PLC0415
 
         sdk = importlib.metadata.version("pulumi")
     except Exception as failure:  # noqa: BLE001 (a broken SDK fails in any way it likes)
-        record.write({"event": "end", "ok": False, "no_pulumi": True, "error": describe_error(failure)})
+        record.write({"event": "end", "no_pulumi": True, "error": describe_error(failure)})
         leave(1)
     job = json.loads(read_line(job_descriptor))
-    threading.Thread(target=listen, args=(job_descriptor, record, loops), daemon=True).start()
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=listen, args=(job_descriptor, record, loop), daemon=True).start()
+    error: dict[str, Any] | None = None
+    declared: list[str] = []
     try:
         guard_config(pulumi, record, frozenset(job["sealed_keys"]))
         guard_runtime(pulumi, record)
         configure(pulumi, job)
-        run(pulumi, job, loops)
+        declared = run(pulumi, job["program"], loop)
     except BaseException as failure:  # noqa: BLE001 (the record carries SystemExit and KeyboardInterrupt too)
         error = describe_error(failure)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         if stream is not None:
             with contextlib.suppress(Exception):  # the program may have put anything there
                 stream.flush()
-    end = {"event": "end", "ok": error is None, "sdk": sdk, "error": error}
-    record.write({**end, "refusals": record.refusals, "declared": record.declared})
+    end = {"event": "end", "sdk": sdk, "error": error, "declared": declared}
+    record.write({**end, "refusals": record.refusals})
     # The interpreter's own goodbye takes half a second, and waits for threads that the program left behind.
     leave(0 if error is None else 1)
 

@@ -65,24 +65,6 @@ def inputs_of(request: Request) -> struct_pb2.Struct:
     return request.object if isinstance(request, resource_pb2.RegisterResourceRequest) else request.properties
 
 
-def in_order(
-    declarations: Iterable[Declaration], constructed: Iterable[tuple[str, str]]
-) -> list[Declaration]:
-    """The declarations in the order in which the program constructed their types and names.
-
-    They arrive in another, and a different one each time. What is not in `constructed` keeps its place at the
-    end.
-    """
-    places: dict[tuple[str, str], int] = {}
-    for place, (type_, name) in enumerate(constructed):
-        places.setdefault((type_, name), place)
-
-    def place_of(declaration: Declaration) -> int:
-        return places.get((declaration.request.type, declaration.request.name), len(places))
-
-    return sorted(declarations, key=place_of)
-
-
 def to_resources(
     declarations: Iterable[Declaration],
     outputs: Mapping[str, struct_pb2.Struct],

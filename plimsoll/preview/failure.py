@@ -275,9 +275,7 @@ def _raised(run: Run, error: dict[str, Any]) -> PreviewError:
             message += f"\n  because of {because}"
     remedy = ""
     if error["type"] == "ModuleNotFoundError":
-        remedy = (
-            f"Install what the project requires into {run.interpreter.parent.parent}, or correct the import."
-        )
+        remedy = f"Install what is missing for {run.interpreter}, or correct the import."
     return PreviewError(
         Failure.PROGRAM_RAISED,
         run.mask.text(message),

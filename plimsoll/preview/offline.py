@@ -94,7 +94,7 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
         ) from error
     with guest:
         # Imported while the guest starts: the SDK's stubs take a tenth of a second, and the guest three.
-        from plimsoll.preview.declared import in_order, to_resources  # noqa: PLC0415
+        from plimsoll.preview.declared import to_resources  # noqa: PLC0415
         from plimsoll.preview.monitor import Engine, Monitor, serving  # noqa: PLC0415
 
         engine = Engine()
@@ -125,8 +125,9 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     decoder = Decoder()
     for key in job.secret_keys - job.undecryptable:
         decoder.note_secret(config.get(key, ""))
-    constructed = (ended.record or {}).get("declared", ())
-    declarations = in_order(monitor.declarations.values(), constructed)
+    # They arrive in another order each time; the program's own is in the end record.
+    own_order = dict.fromkeys([*(ended.record or {}).get("declared", ()), *monitor.declarations])
+    declarations = [monitor.declarations[urn] for urn in own_order if urn in monitor.declarations]
     resources = to_resources(declarations, monitor.outputs, monitor.packages, decoder)
     stack_outputs = monitor.outputs.get(monitor.stack_urn)
     outputs = decoder.properties(stack_outputs) if stack_outputs is not None else {}

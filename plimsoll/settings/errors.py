@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from plimsoll.limits import Severity
 
 if TYPE_CHECKING:
@@ -39,12 +41,16 @@ class Fault:
     remedy: str | None = None
     severity: Severity = Severity.ERROR
 
+    @override
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        said = ": ".join(str(part) for part in (place, self.key, self.value, self.message) if part)
-        origin = ", ".join(part for part in (self.rule, self.source) if part)
-        advice = f". {self.remedy[0].upper()}{self.remedy[1:]}" if self.remedy else ""
-        return said.rstrip(".") + advice + (f" ({origin})" if origin else "")
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        said = ": ".join(
+            str(part) for part in (place, self.key, self.value, self.message.rstrip(".")) if part is not None
+        )
+        if self.remedy is not None:
+            said += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
+        origin = ", ".join(part for part in (self.rule, self.source) if part is not None)
+        return f"{said} ({origin})" if origin else said
 
 
 class SettingsError(Exception):

@@ -9,24 +9,30 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plimsoll.settings.errors import Fault, SettingsError
-from plimsoll.settings.project import find_project, read_stack, resolve
+from plimsoll.settings.errors import SettingsError
+from plimsoll.settings.project import ResolvedConfig, examine, find_project, read_stack
 from plimsoll.settings.rules import Broken, environments
 from plimsoll.settings.validate import Loaded, Place, fault, validate
-from plimsoll.settings.yaml import Mapping, Node, Sequence
+from plimsoll.settings.tree import Mapping, Node, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as MappingType
-
-    from plimsoll.settings.project import Entry, Project, ResolvedConfig
+    from plimsoll.settings.project import Entry, Project
     from plimsoll.settings.rules import KeyPath
     from plimsoll.settings.validate import Locate
 
 
 def from_stack(project: Project, stack: str) -> Loaded:
     """Read one environment from its stack file. Raises SettingsError with everything that is wrong."""
-    resolved = resolve(project, read_stack(project, stack))
-    return _validated(project.name, stack, resolved.values, resolved.secret_keys, _locator(project, resolved))
+    resolved, faults = examine(project, read_stack(project, stack))
+    try:
+        loaded = _validated(project.name, stack, resolved, _locator(project, stack, resolved))
+    except SettingsError as error:
+        # What the engine refuses about a key is said once.
+        said = {fault.key for fault in faults}
+        raise SettingsError([*faults, *(one for one in error.faults if one.key not in said)]) from None
+    if faults:
+        raise SettingsError([*faults, *loaded.advice])
+    return loaded
 
 
 def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
@@ -37,14 +43,15 @@ def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
             found[stack] = from_stack(project, stack)
         except SettingsError as error:
             found[stack] = error
-    readable = {stack: one.settings for stack, one in found.items() if isinstance(one, Loaded)}
+    readable = {stack: one for stack, one in found.items() if isinstance(one, Loaded)}
     shared: dict[str, list[Broken]] = {}
-    for stack, broken in environments.shared(readable):
+    for stack, broken in environments.shared({stack: one.settings for stack, one in readable.items()}):
         shared.setdefault(stack, []).append(broken)
     for stack, several in shared.items():
-        locate = _locator(project, resolve(project, read_stack(project, stack)))
-        advice = found[stack].advice if isinstance(found[stack], Loaded) else ()
-        found[stack] = SettingsError([*advice, *(fault(project.name, locate, one) for one in several)])
+        resolved, _ = examine(project, read_stack(project, stack))
+        locate = _locator(project, stack, resolved)
+        faults = [fault(project.name, locate, one) for one in several]
+        found[stack] = SettingsError([*readable[stack].advice, *faults])
     return found
 
 
@@ -63,19 +70,22 @@ def from_program() -> Loaded:
     secrets = frozenset(key for key in values if config.is_config_secret(key))
     try:
         files = find_project(Path.cwd())
-        locate = _locator(files, resolve(files, read_stack(files, stack)))
+        written, _ = examine(files, read_stack(files, stack))
+        locate = _locator(files, stack, written)
     except SettingsError:
         # The engine read the configuration from elsewhere; a fault then has a key and no line.
-        return _validated(project, stack, values, secrets, lambda _: None)
-    return _validated(project, stack, values, secrets, locate)
+        return _validated(project, stack, ResolvedConfig({}, values, secrets), lambda _: None)
+    return _validated(project, stack, ResolvedConfig({}, values, secrets), locate)
 
 
-def _validated(
-    project: str, stack: str, values: MappingType[str, str], secrets: frozenset[str], locate: Locate
-) -> Loaded:
+def _validated(project: str, stack: str, config: ResolvedConfig, locate: Locate) -> Loaded:
     prefix = f"{project}:"
-    own = {key.removeprefix(prefix): _value(text) for key, text in values.items() if key.startswith(prefix)}
-    secret = frozenset(key.removeprefix(prefix) for key in secrets if key.startswith(prefix))
+    own = {
+        key.removeprefix(prefix): _value(text)
+        for key, text in config.values.items()
+        if key.startswith(prefix)
+    }
+    secret = frozenset(key.removeprefix(prefix) for key in config.secret_keys if key.startswith(prefix))
     return validate(project, stack, own, secret, locate)
 
 
@@ -89,11 +99,13 @@ def _value(text: str) -> object:
     return text
 
 
-def _locator(project: Project, resolved: ResolvedConfig) -> Locate:
+def _locator(project: Project, stack: str, resolved: ResolvedConfig) -> Locate:
+    file = project.stack_file(stack)
+
     def locate(path: KeyPath) -> Place | None:
         entry = resolved.entries.get(f"{project.name}:{path[0]}")
         # A key that is missing is missing from the stack file.
-        return _place(entry, path[1:]) if entry else Place(resolved.file, 1, 1)
+        return _place(entry, path[1:]) if entry else Place(file, 1, 1)
 
     return locate
 
@@ -117,6 +129,3 @@ def _step(node: Node, step: str | int) -> tuple[int, int, Node] | None:
         item = node.items[step]
         return item.line, item.column, item
     return None
-
-
-__all__ = ["Fault", "Loaded", "SettingsError", "from_program", "from_stack", "from_stacks"]

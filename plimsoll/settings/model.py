@@ -307,7 +307,7 @@ class CloudSqlDatabase(Section):
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"] = Field(
         description="Said, because PostgreSQL 16 and later default to the far dearer one."
     )
-    tier: Annotated[str, StringConstraints(pattern=r"^db-[a-z0-9-]+$")]
+    tier: Annotated[str, StringConstraints(pattern=r"^db-[A-Za-z0-9-]+$")]
     availability: Literal["ZONAL", "REGIONAL"]
     address: Literal["private", "public"] = Field(
         default="private",

@@ -1,11 +1,11 @@
 """A Pulumi project and its stack files, and the configuration that the engine would hand to the program.
 
-It serves any Pulumi project: nothing here knows the keys of one. Every value keeps the node it came from, so that
-whoever reads on can point at its line, be it in the stack file or in a default of Pulumi.yaml. Nothing is
-decrypted here, ever.
+It serves any Pulumi project: nothing here knows the keys of one. Every value keeps the node it came from, so
+that whoever reads on can point at its line, be it in the stack file or in a default of Pulumi.yaml. Nothing
+is decrypted here, ever.
 
-The rules are the engine's (pulumi 3.259.0: sdk/go/common/workspace, pkg/workspace/config.go). Where it would drop
-something silently, or leave it to chance, we refuse by name.
+The rules are the engine's (pulumi 3.259.0: sdk/go/common/workspace, pkg/workspace/config.go). Where it would
+drop something silently, or leave it to chance, we refuse by name.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
-from plimsoll.settings.yaml import Mapping, Node, Scalar, Sequence, read, to_json, to_python
+from typing_extensions import override
+
+from plimsoll.settings.errors import Fault, SettingsError, shown
+from plimsoll.settings.shape import Report, refusal, unless_null
+from plimsoll.settings.tree import Mapping, Node, Scalar, Sequence, to_json, to_python
+from plimsoll.settings.yaml import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plimsoll.settings.yaml import Trail
+    from plimsoll.settings.tree import Trail
 
-SECRET_PLACEHOLDER = "[secret]"
+SECRET_PLACEHOLDER = "[secret]"  # noqa: S105 (it stands where a secret is not)
 """What stands for a value that is encrypted; the engine's own word for it."""
-
-SOURCE = "Pulumi's project and stack files"
 
 _PROJECT_KEYS = (
     *("name", "runtime", "main", "config", "stackConfigDir", "backend", "options", "packages", "plugins"),
@@ -47,6 +49,7 @@ class ConfigType:
     name: str
     items: ConfigType | None = None
 
+    @override
     def __str__(self) -> str:
         return f"array<{self.items}>" if self.name == "array" else self.name
 
@@ -98,7 +101,7 @@ class Project:
         name = stack.rpartition("/")[2]
         if not _STACK_NAME.fullmatch(name):
             remedy = "use up to 100 letters, digits, hyphens, underscores and dots"
-            raise _fault(self.file, "stack/name", f"{shown(stack)!r} cannot be the name of a stack", remedy)
+            raise refusal(self.file, "stack/name", f"{shown(stack)!r} cannot be the name of a stack", remedy)
         return self.stack_folder / f"{self.file.stem}.{name}{self.file.suffix}"
 
 
@@ -132,8 +135,10 @@ class ResolvedConfig:
 
     `values` are the engine's strings: scalars as text, objects and arrays as JSON. Whatever is encrypted is
     replaced by a placeholder, in `values` and in the nodes of `entries`; its key is one of `secret_keys`.
+    `file` is the stack file, even where it is not the one of an entry.
     """
 
+    file: Path
     entries: dict[str, Entry]
     values: dict[str, str]
     secret_keys: frozenset[str]
@@ -144,14 +149,21 @@ class ResolvedConfig:
         return self.secret_keys
 
 
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # What may not be looked at is no project file for the engine either.
+        return False
+
+
 # Pulumi.yaml ------------------------------------------------------------------------------------------------
 
 
 def find_project(start: Path) -> Project:
-    """The project of a folder or file: the nearest Pulumi.yaml, there or further up, as the engine looks for it.
+    """The project of a folder: that of the nearest Pulumi.yaml, there or further up, as the engine finds it.
 
-    The project's paths are relative where `start` is and the file stands right there, so that errors name files
-    as briefly as the user would. Raises SettingsError where there is none, or where it is wrong.
+    The project's paths are relative where `start` is and the file stands right there, so that errors name
+    files as briefly as the user would. Raises SettingsError where there is none, or where it is wrong.
     """
     folder = start.parent if _is_file(start) else start
     for candidate in (folder, *folder.resolve().parents):
@@ -159,14 +171,14 @@ def find_project(start: Path) -> Project:
             if _is_file(candidate / name):
                 return read_project(candidate / name)
     message = f"there is no Pulumi.yaml in {folder.resolve()}, nor in a folder above it"
-    raise _fault(None, "project/missing", message, "go to the folder of a Pulumi project")
+    raise refusal(None, "project/missing", message, "go to the folder of a Pulumi project")
 
 
 def read_project(file: Path) -> Project:
     """Read a Pulumi.yaml. Raises SettingsError with everything that is wrong in it."""
     if file.suffix == ".json":
-        raise _fault(file, "project/json", "a project in JSON is not read here", "rename it to Pulumi.yaml")
-    report = _Report(file)
+        raise refusal(file, "project/json", "a project in JSON is not read here", "rename it to Pulumi.yaml")
+    report = Report(file)
     tree = report.root(read(file), _PROJECT_KEYS)
     name = report.text(tree, "name") or ""
     if not _PROJECT_NAME.fullmatch(name):
@@ -198,7 +210,7 @@ def read_project(file: Path) -> Project:
     return project
 
 
-def _runtime(report: _Report, tree: Mapping) -> tuple[str, dict[str, object]]:
+def _runtime(report: Report, tree: Mapping) -> tuple[str, dict[str, object]]:
     node = tree.get("runtime")
     if node is None:
         return "", {}
@@ -209,10 +221,11 @@ def _runtime(report: _Report, tree: Mapping) -> tuple[str, dict[str, object]]:
         report.note("file/type", node, ("runtime",), "this is no runtime", "write runtime: python")
         return "", {}
     options = report.map(runtime, "options", ("runtime",))
-    return report.text(runtime, "name", ("runtime",)) or "", to_python(options) if options else {}
+    name = report.text(runtime, "name", ("runtime",)) or ""
+    return name, {} if options is None else {key.text: to_python(value) for key, value in options.entries}
 
 
-def _config(report: _Report, project: str, tree: Mapping) -> tuple[dict[str, Declaration], str | None]:
+def _config(report: Report, project: str, tree: Mapping) -> tuple[dict[str, Declaration], str | None]:
     """What Pulumi.yaml declares, and the folder that it names for stack files."""
     folder = report.text(tree, "stackConfigDir")
     config = tree.get("config")
@@ -238,7 +251,7 @@ def _config(report: _Report, project: str, tree: Mapping) -> tuple[dict[str, Dec
     return declarations, folder
 
 
-def _declaration(report: _Report, full: str, key: Scalar, node: Node, *, own: bool) -> Declaration:
+def _declaration(report: Report, full: str, key: Scalar, node: Node, *, own: bool) -> Declaration:
     if not isinstance(
         node, Mapping
     ):  # The short form: the bare value of another namespace, or a bare default.
@@ -253,7 +266,7 @@ def _declaration(report: _Report, full: str, key: Scalar, node: Node, *, own: bo
         return Declaration(full, key.line, node)
     report.only(node, (full,), _DECLARATION_KEYS)
     kind = _type(report, node, (full,)) if node.get("type") else None
-    default, value = (_unless_null(node.get(name)) for name in ("default", "value"))
+    default, value = (unless_null(node.get(name)) for name in ("default", "value"))
     if own and default is not None and value is not None:
         report.note("config/default", node, (full,), "it has both a default and a value", "keep the default")
     if own and kind is not None and default is not None:
@@ -273,7 +286,7 @@ def _declaration(report: _Report, full: str, key: Scalar, node: Node, *, own: bo
     )
 
 
-def _type(report: _Report, parent: Mapping, trail: Trail) -> ConfigType | None:
+def _type(report: Report, parent: Mapping, trail: Trail) -> ConfigType | None:
     """The type that `type` and `items` declare."""
     name = report.text(parent, "type", trail)
     if name not in _TYPES:
@@ -290,7 +303,7 @@ def _type(report: _Report, parent: Mapping, trail: Trail) -> ConfigType | None:
     return ConfigType(name, None if items is None else _type(report, items, (*trail, "items")))
 
 
-def _check_default(report: _Report, node: Node, trail: Trail) -> None:
+def _check_default(report: Report, node: Node, trail: Trail) -> None:
     """Refuse what the engine fails on when it applies a default, and what it would hand out in clear."""
     if isinstance(node, Sequence):
         for index, item in enumerate(node.items):
@@ -323,15 +336,15 @@ def read_stack(project: Project, stack: str) -> StackFile:
         known = project.stacks()
         near = get_close_matches(stack, known, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"there is {' and '.join(known) or 'none yet'}"
-        raise _fault(file, "stack/missing", f"the stack {stack} has no file", remedy) from None
-    report = _Report(file)
+        raise refusal(file, "stack/missing", f"the stack {stack} has no file", remedy) from None
+    report = Report(file)
     root = report.root(tree, _STACK_KEYS)
     entries = {
         full: Entry(full, node, file, key.line)
         for full, key, node in report.configuration(root, project.name)
     }
     texts = {name: report.text(root, name) for name in ("secretsprovider", "encryptedkey", "encryptionsalt")}
-    environments = _unless_null(root.get("environment"))
+    environments = unless_null(root.get("environment"))
     imports = environments is not None and environments != Sequence(
         (), environments.line, environments.column
     )
@@ -347,8 +360,8 @@ def resolve(
 ) -> ResolvedConfig:
     """The configuration of a stack, with the defaults of Pulumi.yaml: a value replaces a default whole.
 
-    `placeholder` stands for what is encrypted. Raises SettingsError with everything that the engine would refuse:
-    values that are missing, or of another type than declared, or in clear though declared as a secret.
+    `placeholder` stands for what is encrypted. Raises SettingsError with everything that the engine would
+    refuse: values that are missing, of another type than declared, or in clear though declared as a secret.
     """
     config, faults = examine(project, stack_file, placeholder=placeholder)
     if faults:
@@ -360,7 +373,7 @@ def examine(
     project: Project, stack_file: StackFile, *, placeholder: str = SECRET_PLACEHOLDER
 ) -> tuple[ResolvedConfig, tuple[Fault, ...]]:
     """As `resolve`, but hands over what is wrong instead of raising it, for callers who find more that is."""
-    report = _Report(stack_file.file)
+    report = Report(stack_file.file)
     written = dict(stack_file.entries)
     missing: list[str] = []
     for key, declaration in project.declarations.items():
@@ -375,11 +388,11 @@ def examine(
         if key in written and declaration.type is not None:
             _check_value(report, declaration, declaration.type, written[key], encrypted=key in secret_keys)
     values = {key: _text(entry.node) for key, entry in entries.items()}
-    return ResolvedConfig(entries, values, secret_keys), tuple(report.faults)
+    return ResolvedConfig(stack_file.file, entries, values, secret_keys), tuple(report.faults)
 
 
-def _check_source(report: _Report, project: Project, stack_file: StackFile, missing: list[str]) -> None:
-    """Values that are missing, and the reasons for it that we can name: an environment of ESC, another project."""
+def _check_source(report: Report, project: Project, stack_file: StackFile, missing: list[str]) -> None:
+    """Values that are missing, unless there is one reason for all of it: ESC, or another project's file."""
     namespaces = sorted({key.partition(":")[0] for key in stack_file.entries})
     if stack_file.imports_environments:
         message = "Pulumi ESC adds values to this stack that cannot be read here"
@@ -402,7 +415,7 @@ def _check_source(report: _Report, project: Project, stack_file: StackFile, miss
 
 
 def _check_value(
-    report: _Report, declaration: Declaration, kind: ConfigType, entry: Entry, *, encrypted: bool
+    report: Report, declaration: Declaration, kind: ConfigType, entry: Entry, *, encrypted: bool
 ) -> None:
     if declaration.secret and not encrypted:
         message = f"{entry.key} is declared as a secret, and stands here in clear"
@@ -471,134 +484,3 @@ def _text(node: Node) -> str:
     if isinstance(node, Scalar) and (node.value is None or isinstance(node.value, str)):
         return node.value or ""
     return to_json(node)
-
-
-# Shapes -----------------------------------------------------------------------------------------------------
-
-
-class _Report:
-    """Takes a file's tree apart, and gathers what is wrong in it."""
-
-    def __init__(self, file: Path) -> None:
-        self.faults: list[Fault] = []
-        self._file = file
-
-    def note(
-        self,
-        rule: str,
-        node: Node | None,
-        trail: Trail,
-        message: str,
-        remedy: str,
-        *,
-        value: str | None = None,
-        file: Path | None = None,
-    ) -> None:
-        """Gather one fault, about a node of this file or of another one."""
-        self.faults.append(
-            Fault(
-                message,
-                file=file or self._file,
-                line=node.line if node else None,
-                column=node.column if node else None,
-                key=key_path(trail) or None,
-                value=None if value is None else shown(value),
-                rule=rule,
-                source=SOURCE,
-                remedy=remedy,
-            )
-        )
-
-    def close(self) -> None:
-        """Raise what was gathered."""
-        if self.faults:
-            raise SettingsError(self.faults)
-
-    def root(self, tree: Node | None, known: tuple[str, ...]) -> Mapping:
-        """The map that a file is. The engine ignores keys that it does not know: so do we, unless one is a slip."""
-        if tree is None:
-            return Mapping((), 1, 1)
-        if not isinstance(tree, Mapping):
-            self.note("file/type", tree, (), "this file is not a map", f"begin it with {known[0]}:")
-            self.close()
-        for key, _ in tree.entries:
-            lowered = {name.lower(): name for name in known}
-            near = get_close_matches(key.text.lower(), lowered, n=1, cutoff=0.8)
-            if key.text not in known and (near or ":" in key.text):
-                remedy = f"write {lowered[near[0]]}" if near else "indent it, below config"
-                self.note("file/unknown-key", key, (key.text,), "the engine ignores this key", remedy)
-        return tree
-
-    def configuration(self, root: Mapping, project: str) -> list[tuple[str, Scalar, Node]]:
-        """The members of `config`, each with its full key: a bare name is in the project's namespace."""
-        members: dict[str, tuple[str, Scalar, Node]] = {}
-        config = self.map(root, "config")
-        for key, node in config.entries if config else ():
-            parts = key.text.split(":")
-            if not isinstance(key.value, str) or len(parts) > 3 or (len(parts) == 3 and parts[1] != "config"):
-                message = f"{shown(key.text)} cannot be a configuration key"
-                self.note("config/key", key, (), message, "write a name, or namespace:name, as text")
-                continue
-            # namespace:config:name is an older form of namespace:name.
-            full = f"{parts[0]}:{parts[-1]}" if len(parts) > 1 else f"{project}:{key.text}"
-            if full in members:
-                message = f"this key stands on line {members[full][1].line} already"
-                self.note("config/duplicate", key, (full,), message, "keep one of the two")
-            members[full] = (full, key, node)
-        return list(members.values())
-
-    def only(self, node: Mapping, trail: Trail, known: tuple[str, ...]) -> None:
-        """Note the keys of a map that are not known."""
-        for key, _ in node.entries:
-            if key.text not in known:
-                near = get_close_matches(key.text, known, n=1)
-                remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-                self.note("file/unknown-key", key, (*trail, key.text), "there is no such key", remedy)
-
-    def map(
-        self, parent: Mapping, name: str, trail: Trail = (), *, known: tuple[str, ...] | None = None
-    ) -> Mapping | None:
-        """A member that is a map; None where there is none, or null."""
-        node = _unless_null(parent.get(name))
-        if isinstance(node, Mapping):
-            if known is not None:
-                self.only(node, (*trail, name), known)
-            return node
-        if node is not None:
-            self.note(
-                "file/type", node, (*trail, name), "this must be a map", "write keys and values below it"
-            )
-        return None
-
-    def text(self, parent: Mapping | None, name: str, trail: Trail = ()) -> str | None:
-        """A member that is text; None where there is none, or null."""
-        node = None if parent is None else _unless_null(parent.get(name))
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            return node.value
-        if node is not None:
-            self.note("file/type", node, (*trail, name), "this must be text", "quote it, if it is")
-        return None
-
-    def flag(self, parent: Mapping, name: str, trail: Trail) -> bool:
-        """A member that is true or false; false where there is none."""
-        node = parent.get(name)
-        if isinstance(node, Scalar) and isinstance(node.value, bool):
-            return node.value
-        if node is not None:
-            self.note("file/type", node, (*trail, name), "this must be true or false", "write one of the two")
-        return False
-
-
-def _fault(file: Path | None, rule: str, message: str, remedy: str) -> SettingsError:
-    return SettingsError([Fault(message, file=file, rule=rule, source=SOURCE, remedy=remedy)])
-
-
-def _unless_null(node: Node | None) -> Node | None:
-    return None if isinstance(node, Scalar) and node.value is None else node
-
-
-def _is_file(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError:  # What may not be looked at is no project file for the engine either.
-        return False

@@ -1,8 +1,9 @@
 """Pulumi's YAML: read as the engine reads it, with a line for every value, or refused by name.
 
-The engine reads with Go's yaml.v3, which is neither YAML 1.1 nor 1.2: `yes` and `12:30` are words, `017` is 15,
-`1e3` is 1000. We take only the events of ruamel.yaml, decide plain scalars by the engine's own table (yaml.v3,
-resolve.go), and refuse what YAML readers disagree on and what the engine changes silently (`_REFUSALS`).
+The engine reads with Go's yaml.v3, which is neither YAML 1.1 nor 1.2: `yes` and `12:30` are words, `017` is
+15, `1e3` is 1000. We take only the events of ruamel.yaml, decide plain scalars by the engine's own table
+(yaml.v3, resolve.go), and refuse what YAML readers disagree on and what the engine changes silently
+(`_REFUSALS`).
 
 This module knows YAML only; what the keys of a file mean is the business of `project`.
 """
@@ -13,9 +14,8 @@ import json
 import math
 import re
 import stat
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -30,12 +30,15 @@ from ruamel.yaml.events import (
 )
 
 from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
+from plimsoll.settings.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ruamel.yaml.events import Event
+
+    from plimsoll.settings.tree import Trail
 
 MAX_BYTES = 1_000_000
 """A settings file larger than this is refused: ruamel.yaml would take many seconds to read it."""
@@ -48,11 +51,9 @@ MAX_EXACT = 2**53
 
 SOURCE = "Pulumi's YAML, Go yaml.v3"
 
-Trail = tuple[str | int, ...]
-"""The names and indices that lead to a node."""
-
 _REFUSALS: dict[str, tuple[str, str]] = {
     "yaml/alias": ("*{name} has no &{name} above it, or contains itself", "define &{name} further up"),
+    "yaml/anchor": ("YAML readers differ on the anchor name {name}", "use letters, digits, - and _ only"),
     "yaml/character": (
         "YAML readers differ on the character U+{code:04X}, or refuse it",
         'remove it, or write "\\u{code:04x}" in double quotes',
@@ -61,14 +62,12 @@ _REFUSALS: dict[str, tuple[str, str]] = {
     "yaml/depth": (f"maps and lists nest more than {MAX_DEPTH} levels deep", "flatten them"),
     "yaml/directive": ("YAML readers differ on directives", "remove the lines that start with %"),
     "yaml/duplicate-key": ("this key stands on line {line} already", "keep one of the two"),
-    "yaml/escape": (
-        "an escape here is half of a character (a surrogate)",
-        "write the character itself, or \\U and its eight digits",
-    ),
+    "yaml/escape": ("YAML readers differ on the escape {escape}", "write the character itself"),
     "yaml/expansion": (
         f"aliases make this file stand for more than {MAX_EXPANDED // 1_000_000} MB",
         "write the values out, or repeat fewer of them",
     ),
+    "yaml/flow": ("the engine takes no {sign} here, in brackets and without quotes", "quote the text"),
     "yaml/key": ("the engine reads this key as {read}", "quote it, or choose another name"),
     "yaml/merge": ("<< merges maps only, once in a map", "give it a map, or a list of maps: <<: [*a, *b]"),
     "yaml/number": (
@@ -80,47 +79,17 @@ _REFUSALS: dict[str, tuple[str, str]] = {
         "keep one document in a file",
     ),
     "yaml/tag": ("YAML readers differ on tags such as {tag}", "remove it, and quote the value if it is text"),
+    "yaml/text": (
+        "the engine drops or refuses the line break or tab that this text begins with",
+        "begin with the first word",
+    ),
 }
 """What is refused though it is YAML: the rule, why, and what to do instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A word, number, truth value or null.
-
-    `text` is what the file says, quotes and escapes resolved. `value` is what the engine makes of it: a float
-    where it first reads a float (`1e3`), although it goes on to write `1000`.
-    """
-
-    value: str | int | float | bool | None
-    text: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys and values in the order written; merged keys (`<<`) come last, where they were written first."""
-
-    entries: tuple[tuple[Scalar, Node], ...]
-    line: int
-    column: int
-
-    def get(self, name: str) -> Node | None:
-        """The value of a key, or None where the map lacks it."""
-        return next((value for key, value in self.entries if key.text == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: tuple[Node, ...]
-    line: int
-    column: int
-
-
-Node = Scalar | Mapping | Sequence
+def _refusal(rule: str, **facts: object) -> Fault:
+    message, remedy = _REFUSALS[rule]
+    return Fault(message.format(**facts), rule=rule, source=SOURCE, remedy=remedy.format(**facts))
 
 
 def read(file: Path) -> Node | None:
@@ -141,52 +110,7 @@ def parse(content: bytes, file: Path | None = None) -> Node | None:
     return None if isinstance(tree, Scalar) and tree.value is None else tree
 
 
-def to_python(node: Node) -> Any:  # noqa: ANN401 (a tree of JSON values has no narrower type)
-    """The value as a program gets it by parsing the engine's JSON: `1e3` and `1.0` are ints there."""
-    match node:
-        case Mapping():
-            return {key.text: to_python(value) for key, value in node.entries}
-        case Sequence():
-            return [to_python(item) for item in node.items]
-        case Scalar(value=float(number)) if number.is_integer():
-            return int(number)
-        case _:
-            return node.value
-
-
-def to_json(node: Node) -> str:
-    """The value as the engine's JSON, to the character: Go's encoding/json with sorted keys.
-
-    Source: encoding/json, encode.go (floats, and the escapes of its default HTML mode).
-    """
-    match node:
-        case Mapping():
-            members = sorted((key.text, value) for key, value in node.entries)
-            return "{" + ",".join(f"{_json_string(name)}:{to_json(value)}" for name, value in members) + "}"
-        case Sequence():
-            return "[" + ",".join(map(to_json, node.items)) + "]"
-        case Scalar(value=str(text)):
-            return _json_string(text)
-        case Scalar(value=float(number)):
-            return _json_float(number)
-        case _:
-            return json.dumps(node.value)
-
-
-def _json_string(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", quoted)
-
-
-def _json_float(number: float) -> str:
-    if number.is_integer():
-        return str(int(number))
-    if abs(number) >= 1e-6:
-        return format(Decimal(repr(number)), "f")
-    return repr(number).replace("e-0", "e-")
-
-
-# The file -----------------------------------------------------------------------------------------------------
+# The file --------------------------------------------------------------------------------------------------
 
 
 def _refuse(file: Path | None, message: str, rule: str, remedy: str, line: int | None = None) -> NoReturn:
@@ -221,7 +145,7 @@ _BREAK = re.compile("\r\n|\r|\n")
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-"""What yaml.v3 refuses in a file (readerc.go), and the line breaks that readers differ on: NEL, U+2028, U+2029."""
+"""What yaml.v3 refuses in a file (readerc.go), and the breaks that readers differ on: NEL, U+2028, U+2029."""
 
 
 def _text(content: bytes, file: Path | None) -> str:
@@ -235,7 +159,9 @@ def _text(content: bytes, file: Path | None) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         _refuse(file, "this is not UTF-8 text", "encoding", "save the file as UTF-8", line)
     faults = [
-        _fault("yaml/character", file, line, found.start() + 1, code=ord(found[0]))
+        replace(
+            _refusal("yaml/character", code=ord(found[0])), file=file, line=line, column=found.start() + 1
+        )
         for line, said in enumerate(_BREAK.split(text), 1)
         for found in _FORBIDDEN.finditer(said)
     ]
@@ -244,43 +170,15 @@ def _text(content: bytes, file: Path | None) -> str:
     return text
 
 
-def _fault(
-    rule: str,
-    file: Path | None,
-    line: int,
-    column: int,
-    trail: Trail = (),
-    value: str | None = None,
-    **facts: object,
-) -> Fault:
-    message, remedy = _REFUSALS[rule]
-    # The configuration keys of both kinds of file live under `config`, which their paths leave out.
-    names = trail[1:] if trail[:1] == ("config",) else trail
-    return Fault(
-        message.format(**facts),
-        file=file,
-        line=line,
-        column=column,
-        key=key_path(names) or None,
-        value=None if value is None else shown(value),
-        rule=rule,
-        source=SOURCE,
-        remedy=remedy.format(**facts),
-    )
-
-
-# Plain scalars ------------------------------------------------------------------------------------------------
+# Plain scalars ---------------------------------------------------------------------------------------------
 
 
 class _RefusedError(ValueError):
     """A plain scalar that we refuse; its argument is the rule."""
 
 
-_WORDS: dict[str, bool | None] = {
-    **{word: None for word in ("", "~", "null", "Null", "NULL")},
-    **{word: True for word in ("true", "True", "TRUE")},
-    **{word: False for word in ("false", "False", "FALSE")},
-}
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9].*)?", re.DOTALL)
 _INTEGER = re.compile(
@@ -295,8 +193,10 @@ def _resolve(text: str) -> str | int | float | bool | None:
 
     Raises _RefusedError for what the engine refuses, rewrites or rounds.
     """
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _NULLS:
+        return None
+    if text in _TRUTHS:
+        return _TRUTHS[text]
     if text[0] not in "+-.0123456789":
         return text
     if _DATE.fullmatch(text):
@@ -321,10 +221,11 @@ def _integer(plain: str) -> int | None:
     return number if -(2**63) <= number < 2**64 else None
 
 
-# The tree -----------------------------------------------------------------------------------------------------
+# The tree --------------------------------------------------------------------------------------------------
 
 
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_ANCHOR = re.compile(r"[A-Za-z0-9_-]*")
+_ESCAPE = re.compile(r"\\(u[dD][89a-fA-F]..|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,9 +236,11 @@ class _Event:
     line: int
     column: int
     text: str
+    raw: str
     plain: bool
     tag: str | None
     anchor: str
+    flow: bool
     directives: bool
 
 
@@ -349,9 +252,11 @@ def _events(text: str) -> Iterator[_Event]:
             line=int(event.start_mark.line) + 1,
             column=int(event.start_mark.column) + 1,
             text=str(getattr(event, "value", "")),
+            raw=text[event.start_mark.index : event.end_mark.index],
             plain=getattr(event, "style", None) is None,
             tag=None if tag is None else str(tag),
             anchor=str(getattr(event, "anchor", None) or ""),
+            flow=bool(getattr(event, "flow_style", False)),
             directives=bool(getattr(event, "version", None) or getattr(event, "tags", None)),
         )
 
@@ -377,6 +282,7 @@ class _Composer:
         self._events = _events(text)
         self._anchors: dict[str, _Anchor] = {}
         self._expanded = 0
+        self._flow = 0
         self._line = 1
 
     def document(self) -> Node | None:
@@ -400,8 +306,10 @@ class _Composer:
     def _node(self, event: _Event, trail: Trail) -> Node:
         if event.kind is AliasEvent:
             return self._alias(event, trail)
+        if not _ANCHOR.fullmatch(event.anchor):
+            self._note("yaml/anchor", event, trail, name=event.anchor)
         if event.tag is not None:
-            self._note("yaml/tag", event, trail, tag=event.tag)
+            self._note("yaml/tag", event, trail, tag=event.tag.replace("tag:yaml.org,2002:", "!!"))
         if len(trail) > MAX_DEPTH:
             self._note("yaml/depth", event, trail[:4])
             raise _StopError
@@ -410,12 +318,14 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = anchor
         self._grow(event, trail, len(event.text) + 1)
+        self._flow += event.flow
         if event.kind is MappingStartEvent:
             node: Node = self._mapping(event, trail)
         elif event.kind is SequenceStartEvent:
             node = self._sequence(event, trail)
         else:
             node = self._scalar(event, trail)
+        self._flow -= event.flow
         anchor.node = node
         anchor.size = self._expanded - before
         return node
@@ -463,10 +373,8 @@ class _Composer:
     def _merge(self, event: _Event, trail: Trail) -> tuple[Mapping, ...]:
         """The maps that a `<<` merges in, the one that wins first."""
         node = self._node(event, trail)
-        if isinstance(node, Sequence) and event.kind is not AliasEvent:
-            nodes = node.items
-        else:
-            nodes = (node,)
+        listed = isinstance(node, Sequence) and event.kind is not AliasEvent
+        nodes = node.items if listed else (node,)
         maps = tuple(source for source in nodes if isinstance(source, Mapping))
         if len(maps) < len(nodes):
             self._note("yaml/merge", event, trail)
@@ -477,7 +385,7 @@ class _Composer:
         if not isinstance(key, Scalar):
             self._note("yaml/key", event, trail, read="a list or a map")
             return _placeholder(event)
-        # Whole numbers and truth values are keys as good as their text, if that is how the engine writes them.
+        # A number or a truth value is as good as text, where the engine writes it as it stands.
         canonical = json.dumps(key.value) if isinstance(key.value, int) else key.value
         if canonical != key.text:
             self._note("yaml/key", event, (*trail, key.text), read=json.dumps(key.value))
@@ -492,8 +400,17 @@ class _Composer:
                 value = _resolve(event.text)
             except _RefusedError as error:
                 self._note(str(error), event, trail, value=event.text)
-        elif _HALF_CHARACTER.search(event.text):
-            self._note("yaml/escape", event, trail)
+            if self._flow > 0 and ("?" in event.text or event.text[:1] == ":"):
+                sign = "?" if "?" in event.text else "colon"
+                self._note("yaml/flow", event, trail, value=event.text, sign=sign)
+        elif event.raw[:1] == '"':
+            for found in _ESCAPE.finditer(event.raw):
+                if found[0] == "\\/" or len(found[1]) > 1:
+                    self._note("yaml/escape", event, trail, escape=found[0])
+        in_block = event.raw[:1] in {"|", ">"}
+        beginning = event.text.lstrip(" \n")[:1] if in_block else event.text[:1]
+        if (beginning == "\t" and in_block) or ("\n" in event.text and event.text[0] in "\n\t\u2028\u2029"):
+            self._note("yaml/text", event, trail)
         return Scalar(value, event.text, event.line, event.column)
 
     def _next(self) -> _Event:
@@ -536,7 +453,18 @@ class _Composer:
     def _note(
         self, rule: str, event: _Event, trail: Trail = (), *, value: str | None = None, **facts: object
     ) -> None:
-        self.faults.append(_fault(rule, self._file, event.line, event.column, trail, value, **facts))
+        # The configuration keys of both kinds of file live under `config`, which their paths leave out.
+        names = trail[1:] if trail[:1] == ("config",) else trail
+        self.faults.append(
+            replace(
+                _refusal(rule, **facts),
+                file=self._file,
+                line=event.line,
+                column=event.column,
+                key=key_path(names) or None,
+                value=None if value is None else shown(value),
+            )
+        )
 
 
 def _placeholder(event: _Event) -> Scalar:

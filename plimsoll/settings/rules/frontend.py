@@ -20,12 +20,10 @@ def frontend(
 ) -> Iterator[Broken]:
     """Judge the frontend; `complete`: every service could be read, so one that is not there is missing."""
     yield from theirs(_BASE, {"name": ("project",)}, vercel.check_project_name(one.project))
-    shape = vercel.FunctionShape(plan=one.plan, timeout=one.timeout, cpu=one.cpu)
-    yield from theirs(_BASE, {"timeout": ("timeout",), "cpu": ("cpu",)}, vercel.check_function(shape))
+    shape = vercel.FunctionShape(plan=one.plan, timeout=one.timeout, fluid=one.fluid, cpu_type=one.cpu)
+    yield from theirs(_BASE, {"timeout": ("timeout",), "cpu_type": ("cpu",)}, vercel.check_function(shape))
     if cloud is not None:
-        yield from theirs(
-            _BASE, {"vercel_region": ("region",)}, vercel.check_region(cloud.region, one.region)
-        )
+        yield from theirs(_BASE, {"region": ("region",)}, vercel.check_region(cloud.region, one.region))
         if cloud.production and one.previews:
             yield ours(
                 (*_BASE, "previews"),
@@ -67,7 +65,7 @@ def frontend(
 
 def _variable(name: str, variable: Variable, *, previews: bool) -> Iterator[Broken]:
     path: KeyPath = (*_BASE, "env", name)
-    shape = vercel.VariableShape(name=name, sensitive=variable.sensitive, targets=variable.targets)
+    shape = vercel.VariableShape(key=name, sensitive=variable.sensitive, targets=variable.targets)
     keys: dict[str, KeyPath] = {"sensitive": ("sensitive",), "targets": ("targets",)}
     yield from theirs(path, keys, vercel.check_variable(shape))
     if (variable.value is None) == (variable.config is None):

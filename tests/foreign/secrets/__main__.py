@@ -1,0 +1,27 @@
+"""Secrets on every path on which one could leak."""
+
+import sys
+
+import pulumi
+import pulumi_random as random
+
+CANARY = "canary-7f3a/Zx\"quoted\""
+config = pulumi.Config()
+from_config = config.require("password")
+secret = pulumi.Output.secret(CANARY)
+
+random.RandomPet("marked", prefix=secret, keepers={"inside": pulumi.Output.concat("postgres://", secret, "@host")})
+random.RandomPet("unmarked", prefix=from_config, keepers={"inside": f"postgres://app:{CANARY}@host", CANARY: "a key"})
+random.RandomPet("structured", keepers=pulumi.Output.secret({"user": "app", "deep": {"password": CANARY}}))
+random.RandomPet("derived", keepers={"length": secret.apply(len)})
+
+print("printed", CANARY, from_config, repr(CANARY))
+print("to stderr", CANARY, file=sys.stderr)
+pulumi.log.warn(f"logged {CANARY}")
+pulumi.export("secret", secret)
+pulumi.export("url", f"https://{from_config}.example.com")
+if pulumi.get_stack() == "raises":
+    wrong = {"password": CANARY}
+    raise ValueError(f"cannot use {CANARY} and {from_config}: {wrong}")
+if pulumi.get_stack() == "logs":
+    pulumi.log.error(f"cannot use {CANARY}")

@@ -1,0 +1,315 @@
+"""What settings refuse, and what they say about it: one change to a shipped stack file at a time."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from plimsoll.limits import Severity
+from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.project import find_project, read_stack, resolve
+from plimsoll.settings.tree import to_python
+from plimsoll.settings.validate import Loaded, Place, validate
+from tests.conftest import ROOT
+
+PROJECT = find_project(ROOT)
+SHIPPED = {
+    stack: {
+        key.removeprefix("plimsoll:"): to_python(entry.node)
+        for key, entry in resolve(PROJECT, read_stack(PROJECT, stack)).entries.items()
+    }
+    for stack in ("dev", "prod")
+}
+REMOVED = object()
+
+
+def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
+    """The shipped file with one value changed, added or removed; `path` as in an error: services.api.cpu."""
+    config = copy.deepcopy(SHIPPED[stack])
+    *parents, last = path.split(".")
+    place: Any = config
+    for key in parents:
+        place = place.setdefault(key, {})
+    if value is REMOVED:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def nowhere(_: object) -> Place | None:
+    return None
+
+
+def read(config: dict[str, Any], secrets: frozenset[str] = frozenset()) -> Loaded:
+    return validate("plimsoll", "dev", config, secrets, nowhere)
+
+
+def faults(config: dict[str, Any], secrets: frozenset[str] = frozenset()) -> list[Fault]:
+    """Every fault and every advice."""
+    try:
+        return list(read(config, secrets).advice)
+    except SettingsError as error:
+        return list(error.faults)
+
+
+def refused(
+    config: dict[str, Any], secrets: frozenset[str] = frozenset()
+) -> set[tuple[str | None, str | None]]:
+    return {
+        (fault.rule, fault.key and fault.key.removeprefix("plimsoll:"))
+        for fault in faults(config, secrets)
+        if fault.severity is Severity.ERROR
+    }
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_shipped_files_hold_and_need_no_advice(stack: str):
+    assert faults(SHIPPED[stack]) == []
+
+
+API = "services.api"
+REFUSED = [
+    # single values
+    ("dev", f"{API}.cpu", "lots", "settings/value-error", f"{API}.cpu"),
+    ("dev", f"{API}.cpu", True, "settings/value-error", f"{API}.cpu"),
+    ("dev", f"{API}.memory", 512, "settings/value-error", f"{API}.memory"),
+    ("dev", f"{API}.concurrency", "40", "settings/int-type", f"{API}.concurrency"),
+    ("dev", f"{API}.public", "yes", "settings/bool-type", f"{API}.public"),
+    ("dev", f"{API}.env.LOG_LEVEL", 3, "settings/string-type", f"{API}.env.LOG_LEVEL"),
+    ("dev", f"{API}.memroy", "512Mi", "settings/extra-forbidden", f"{API}.memroy"),
+    ("dev", f"{API}.memory", REMOVED, "settings/missing", f"{API}.memory"),
+    ("dev", f"{API}.image.uri", "api", "settings/string-pattern-mismatch", f"{API}.image.uri"),
+    ("dev", f"{API}.image.owner", "me", "settings/literal-error", f"{API}.image.owner"),
+    ("dev", f"{API}.secrets.OPENAI_API_KEY.version", "latest", "settings/int-type", None),
+    ("dev", f"{API}.secrets.OPENAI_API_KEY.version", REMOVED, "settings/missing", None),
+    ("dev", "services", {}, "settings/mapping", "services"),
+    ("dev", "services", [1], "settings/mapping", "services"),
+    ("dev", "services.API", {}, "settings/value-error", "services.API"),
+    ("dev", "cloud.project", "Acme", "settings/value-error", "cloud.project"),
+    ("dev", "cloud.region", "Belgium", "settings/value-error", "cloud.region"),
+    ("dev", "cloud.labels.Team", "goals", "settings/value-error", "cloud.labels.Team"),
+    ("dev", "cloud", REMOVED, "settings/missing", "cloud"),
+    ("dev", "budgets.goal-list.p95", 300, "settings/value-error", "budgets.goal-list.p95"),
+    ("dev", "budgets.goal-list.p95", "0s", "settings/greater-than", "budgets.goal-list.p95"),
+    ("dev", "budgets.goal-list.availability", 100, "settings/less-than", "budgets.goal-list.availability"),
+    ("dev", "network.subnet", "10.8.0.1/26", "settings/value-error", "network.subnet"),
+    ("dev", "database.kind", "mysql", "settings/database-kind", "database.kind"),
+    ("dev", "database.kind", REMOVED, "settings/database-kind", "database"),
+    ("prod", "database.host", "postgres://u:p@h/db", "settings/value-error", "database.host"),
+    ("dev", "servcies", {}, "settings/unknown-key", "servcies"),
+    # flows and budgets
+    ("dev", "budgets.ghost", {"p95": "1s"}, "settings/flow-without-identity", "budgets.ghost"),
+    ("dev", "budgets.dashboard", REMOVED, "settings/flow-without-budget", "budgets"),
+    ("dev", "flows.dashboard", {"page": "/"}, "settings/kind", "flows.dashboard"),
+    ("dev", "flows.goal-list.service", "apj", "settings/flow-without-service", "flows.goal-list.service"),
+    (
+        "dev",
+        "flows.goal-list.endpoint",
+        "POST /api/evaluations/{session_id}/answers",
+        "settings/endpoint-twice",
+        "flows.goal-list.endpoint",
+    ),
+    ("dev", "frontend", REMOVED, "settings/flow-without-frontend", "flows.dashboard.serverAction"),
+    ("dev", "budgets.goal-list.p99", "300ms", "settings/tail-below-p95", "budgets.goal-list.p99"),
+    ("dev", "budgets.goal-list.p95", "60s", "settings/budget-beyond-timeout", "budgets.goal-list.p95"),
+    # services
+    ("dev", f"{API}.memory", "8Gi", "cloud-run/memory-by-cpu", f"{API}.memory"),
+    ("dev", f"{API}.memory", "64Gi", "cloud-run/memory-by-cpu", f"{API}.memory"),
+    ("dev", f"{API}.cpu", 3, "cloud-run/cpu", f"{API}.cpu"),
+    ("dev", f"{API}.concurrency", 1001, "cloud-run/concurrency", f"{API}.concurrency"),
+    ("dev", f"{API}.timeout", "2h", "cloud-run/timeout", f"{API}.timeout"),
+    ("dev", f"{API}.instances.min", 9, "cloud-run/min-above-max", f"{API}.instances.min"),
+    ("dev", f"{API}.startupProbe.failures", 600, "cloud-run/startup-total", f"{API}.startupProbe.failures"),
+    ("dev", f"{API}.startupProbe.tcp", True, "cloud-run/probe-kind", f"{API}.startupProbe"),
+    ("dev", f"{API}.env.PORT", "1", "cloud-run/environment-reserved", f"{API}.env.PORT"),
+    ("dev", f"{API}.instances.manual", 2, "settings/instances", f"{API}.instances"),
+    ("dev", f"{API}.instances.max", REMOVED, "settings/max-instances", f"{API}.instances"),
+    ("dev", f"{API}.env.OPENAI_API_KEY", "x", "settings/variable-twice", f"{API}.secrets.OPENAI_API_KEY"),
+    ("dev", f"{API}.env.DB_POOL_SIZE", "9", "settings/own-variable", f"{API}.env.DB_POOL_SIZE"),
+    ("dev", f"{API}.env.CACHE", "redis://u:pw@h/0", "settings/password-in-clear", f"{API}.env.CACHE"),
+    ("dev", f"{API}.image", {"uri": "a/b:latest", "owner": "pulumi"}, "settings/image-latest", None),
+    ("dev", f"{API}.roles", ["roles/editor"], "settings/basic-role", f"{API}.roles[0]"),
+    # database
+    ("dev", "database.tier", "db-perf-optimized-N-2", "cloud-sql/tier-edition", "database.tier"),
+    ("dev", "database.tier", "db-custom-3-4096", "cloud-sql/custom-tier", "database.tier"),
+    ("dev", "database.availability", "REGIONAL", "cloud-sql/regional-backups", None),
+    ("dev", "database.backups.pitrDays", 8, "cloud-sql/pitr-days", "database.backups.pitrDays"),
+    (
+        "dev",
+        "database.insightsPlansPerMinute",
+        21,
+        "cloud-sql/insights-plans",
+        "database.insightsPlansPerMinute",
+    ),
+    ("dev", "network", REMOVED, "settings/network-missing", "database.address"),
+    ("dev", "database.address", "public", "settings/network-unused", "network"),
+    ("dev", "database.diskLimitGb", 5, "settings/disk-limit", "database.diskLimitGb"),
+    ("dev", "database.reserve", 50, "settings/reserve", "database.reserve"),
+    ("prod", "database.pooler.clients", 500, "supabase/pooler-clients", "database.pooler.clients"),
+    ("prod", "database.pooler.pool", 70, "supabase/server-pool", "database.pooler.pool"),
+    # the connection budget
+    ("dev", f"{API}.instances.max", 40, "settings/connection-budget", "database.maxConnections"),
+    ("prod", f"{API}.instances.max", 60, "settings/connection-budget", "database.pooler"),
+    # frontend
+    ("dev", "frontend.timeout", "900s", "vercel/function-timeout", "frontend.timeout"),
+    ("dev", "frontend.project", "x" * 60, "vercel/project-name", "frontend.project"),
+    ("prod", "frontend.previews", True, "settings/production-previews", "frontend.previews"),
+    (
+        "dev",
+        "frontend.serviceUrls.API_URL",
+        "apj",
+        "settings/url-of-no-service",
+        "frontend.serviceUrls.API_URL",
+    ),
+    ("dev", f"{API}.ingress", "internal", "settings/url-unreachable", "frontend.serviceUrls.API_URL"),
+    (
+        "dev",
+        "frontend.env.API_URL",
+        {"value": "x", "sensitive": False, "targets": ["preview"]},
+        "settings/variable-twice",
+        None,
+    ),
+    (
+        "dev",
+        "frontend.env.A",
+        {"sensitive": False, "targets": ["preview"]},
+        "settings/variable-value",
+        "frontend.env.A",
+    ),
+    ("dev", "frontend.env.A", {"value": "x", "sensitive": False, "targets": []}, "settings/too-short", None),
+    (
+        "dev",
+        "frontend.env.A",
+        {"value": "x", "targets": ["preview"]},
+        "settings/missing",
+        "frontend.env.A.sensitive",
+    ),
+    (
+        "dev",
+        "frontend.env.A",
+        {"value": "x", "sensitive": True, "targets": ["development"]},
+        "vercel/variable-development",
+        None,
+    ),
+    (
+        "prod",
+        "frontend.env.A",
+        {"value": "x", "sensitive": False, "targets": ["preview"]},
+        "settings/preview-target",
+        "frontend.env.A.targets",
+    ),
+    (
+        "dev",
+        "frontend.env.A",
+        {"config": "token", "sensitive": True, "targets": ["preview"]},
+        "settings/no-such-secret",
+        "frontend.env.A.config",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("stack", "path", "value", "rule", "key"),
+    [pytest.param(*case, id=f"{case[0]}-{case[1]}-{case[3]}") for case in REFUSED],
+)
+def test_refused(stack: str, path: str, value: object, rule: str, key: str | None):
+    found = refused(changed(stack, path, value))
+    assert rule in {one for one, _ in found}, found
+    assert key is None or (rule, key) in found, found
+
+
+ADVISED = [
+    ("dev", f"{API}.timeout", "20m", "cloud-run/timeout-without-retries"),
+    ("dev", f"{API}.worksAfterResponse", True, "cloud-run/work-after-response"),
+    ("dev", "network.subnet", "10.8.0.0/27", "cloud-run/subnet-size"),
+    ("dev", "cloud.production", True, "cloud-sql/sla"),
+    ("dev", "frontend.region", "sfo1", "vercel/region"),
+    ("dev", f"{API}.database.overflow", 5, "settings/connection-headroom"),
+]
+
+
+@pytest.mark.parametrize(
+    ("stack", "path", "value", "rule"), [pytest.param(*case, id=case[3]) for case in ADVISED]
+)
+def test_advised(stack: str, path: str, value: object, rule: str):
+    config = changed(stack, path, value)
+    if path == "cloud.production":
+        config["frontend"] = SHIPPED["prod"]["frontend"]
+    loaded = read(config)
+    assert rule in {fault.rule for fault in loaded.advice}
+
+
+def test_every_mistake_is_reported_at_once():
+    config = changed("dev", f"{API}.cpu", "lots")
+    config["services"]["worker"] = {**SHIPPED["dev"]["services"]["api"], "cpu": 8, "memory": "64Gi"}
+    config["database"]["tier"] = "db-perf-optimized-N-2"
+    config["budgets"]["goal-list"]["p95"] = "fast"
+    config["frontend"]["timeout"] = "900s"
+    assert {rule for rule, _ in refused(config)} == {
+        "settings/value-error",
+        "cloud-run/memory-by-cpu",
+        "cloud-sql/tier-edition",
+        "vercel/function-timeout",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        (f"{API}.memroy", "did you mean `memory`?"),
+        (f"{API}.startupProbe.timout", "did you mean `timeout`?"),
+        (f"{API}.cpu_idle", "did you mean `cpuIdle`?"),
+        ("frontend.repository.branch", "known are"),
+        ("frontend.env.NEXT_PUBLIC_ENVIRONMENT.target", "did you mean `targets`?"),
+        ("budget", "did you mean `budgets`?"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest_known_one(path: str, remedy: str):
+    unknown = [fault for fault in faults(changed("dev", path, {})) if "unknown key" in fault.message]
+    assert [fault for fault in unknown if (fault.remedy or "").startswith(remedy)], unknown
+
+
+class TestSecrets:
+    CONFIG = changed(
+        "dev", "frontend.env.SESSION", {"config": "session", "sensitive": True, "targets": ["production"]}
+    )
+
+    def test_a_secret_that_a_variable_names_is_known(self):
+        assert refused({**self.CONFIG, "session": "[secret]"}, frozenset({"session"})) == set()
+
+    def test_so_is_the_token_of_vercel(self):
+        assert refused({**SHIPPED["dev"], "vercelToken": "[secret]"}, frozenset({"vercelToken"})) == set()
+
+    def test_a_secret_that_nothing_reads_is_refused(self):
+        found = refused({**SHIPPED["dev"], "old": "[secret]"}, frozenset({"old"}))
+        assert found == {("settings/unknown-key", "old")}
+
+    def test_a_plain_value_is_no_secret(self):
+        found = refused({**self.CONFIG, "session": "in clear"})
+        assert ("settings/no-such-secret", "frontend.env.SESSION.config") in found
+
+    def test_a_section_that_is_encrypted_cannot_be_checked(self):
+        found = refused(SHIPPED["dev"], frozenset({"services"}))
+        assert ("settings/secret-section", "services") in found
+
+    def test_a_secret_may_not_reach_the_browser(self):
+        config = changed(
+            "dev",
+            "frontend.env.NEXT_PUBLIC_KEY",
+            {"config": "session", "sensitive": True, "targets": ["production"]},
+        )
+        found = refused({**config, "session": "[secret]"}, frozenset({"session"}))
+        assert found == {("settings/secret-public", "frontend.env.NEXT_PUBLIC_KEY")}
+
+    def test_what_may_be_a_secret_is_not_repeated(self):
+        canary = "correct-horse"
+        in_url = faults(changed("dev", f"{API}.env.CACHE", f"redis://u:{canary}@h/0"))
+        in_number = faults(changed("dev", f"{API}.env.PIN", 12345))
+        texts = " ".join(map(str, [*in_url, *in_number]))
+        assert "CACHE" in texts
+        assert "PIN" in texts
+        assert canary not in texts
+        assert "12345" not in texts
