@@ -18,7 +18,13 @@ from plimsoll.limits import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.console import RenderableType
+
     from plimsoll.settings.errors import Fault
+
+
+_UNBOUNDED = 1000
+"""Columns of an output that is no terminal: more than any line of ours."""
 
 
 class Exit(IntEnum):
@@ -32,11 +38,18 @@ class Exit(IntEnum):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that wraps nothing where the output is not a terminal, so that a line stays a line."""
+    """A console that wraps and cuts nothing where the output is not a terminal: there a line stays a line."""
     stream = sys.stderr if stderr else sys.stdout
-    # Twice a usual terminal: wide enough for every line of ours, and a pipe has no width of its own.
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 200
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _UNBOUNDED
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def show(renderable: RenderableType) -> None:
+    """Print to standard output, without the blanks with which Rich fills lines."""
+    out = console()
+    with out.capture() as captured:
+        out.print(renderable)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def print_json(data: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.text import Text
 
-from plimsoll.cli.output import Exit, console, print_json, refuse
+from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import ProgramJob, find_interpreter, preview_offline
 from plimsoll.preview.plan import Resource, to_json
@@ -104,7 +104,7 @@ def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
 
 def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
     if name is None:
-        print_json({**to_json(plan), **promises_json(plan)}) if as_json else console().print(report(plan))
+        print_json({**to_json(plan), **promises_json(plan)}) if as_json else show(report(plan))
         return
     found = _named(plan, name)
     if as_json:
@@ -113,7 +113,7 @@ def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
         print_json([one for one in whole if one["urn"] in wanted])
         return
     for resource in found:
-        console().print(resource_report(plan, resource))
+        show(resource_report(plan, resource))
 
 
 def _named(plan: Plan, name: str) -> tuple[Resource, ...]:

@@ -271,8 +271,27 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
     if answer is None or "unknown" not in answer.DESCRIPTOR.fields_by_name:
         # An SDK too old to hear the monitor's "unknown" would take its empty answer for the value.
         pulumi.runtime.invoke_output = functools.partial(unknown_invoke, pulumi)
+    forgive_types(pulumi)
     # The SDK logs eight debug lines a resource, each a call to the engine that it waits for.
     pulumi.log.debug = lambda *_positional, **_named: None
+
+
+def forgive_types(pulumi: ModuleType) -> None:
+    """Make outputs unknown that are not of the type which the SDK expects, instead of failing the program.
+
+    The monitor hands inputs back for outputs. Where a provider would have converted one (an AWS policy given
+    as a dictionary comes back as JSON text), only the provider knows the output.
+    """
+    translate = pulumi.runtime.rpc.translate_output_properties
+
+    @functools.wraps(translate)
+    def forgiving(*positional: object, **named: object) -> object:
+        try:
+            return translate(*positional, **named)
+        except AssertionError:
+            return None  # which the SDK takes for unknown, in a preview
+
+    pulumi.runtime.rpc.translate_output_properties = forgiving
 
 
 def guard_hooks(pulumi: ModuleType, record: Record) -> None:

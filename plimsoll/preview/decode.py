@@ -40,8 +40,11 @@ PLACEHOLDER: Final = "undecryptable-secret-6f1d0c5be2a84739"
 
 MASKED: Final = "[secret]"
 
-SHORTEST_MASKED: Final = 4
-"""Shorter secrets are not looked for in texts: they are everywhere by chance."""
+SHORTEST_IN_TEXTS: Final = 4
+"""Characters. Shorter secrets are not looked for in what a program says: they are everywhere by chance."""
+
+SHORTEST_IN_VALUES: Final = 8
+"""Characters. In inputs a shorter "secret" is most often a word beside one (`prod`), and the input needed."""
 
 EXACT_INTEGERS: Final = 2**53
 """Beyond this a double skips integers, so that a whole number may be another than the program's."""
@@ -254,15 +257,17 @@ def mark_secret(wire: struct_pb2.Value) -> None:
 class Mask:
     """Takes known secrets out of what they leaked into.
 
-    Texts lose every secret of at least `SHORTEST_MASKED` characters, also as JSON, `repr` or a URL write it,
-    and each longer line of one with several. Inputs are held to `secret_texts` alone: a value that is one
-    becomes `Secret`, a string that contains one keeps the rest. Names and URNs stay as they are.
+    Texts lose every secret of at least `SHORTEST_IN_TEXTS` characters, also as JSON, `repr` or a URL write
+    it, and each longer line of one with several. Inputs and outputs lose `secret_texts` of
+    `SHORTEST_IN_VALUES`: a value that is one becomes `Secret`, a string that contains one keeps the rest.
+    Names and URNs stay.
     """
 
     def __init__(self, secret_texts: Iterable[str], secret_parts: Iterable[str] = ()) -> None:
-        self._exact = {text for text in secret_texts if len(text) >= SHORTEST_MASKED}
-        self._in_values = _pattern(self._exact)
-        self._in_texts = _pattern(self._exact.union(secret_parts))
+        texts = set(secret_texts)
+        self._exact = {text for text in texts if len(text) >= SHORTEST_IN_VALUES}
+        self._in_values = _pattern(self._exact, SHORTEST_IN_VALUES)
+        self._in_texts = _pattern(texts.union(secret_parts), SHORTEST_IN_TEXTS)
 
     def text(self, text: str) -> str:
         """A text without secrets."""
@@ -291,11 +296,11 @@ class Mask:
         return {self._in_values.sub(MASKED, name): self.value(value) for name, value in values.items()}
 
 
-def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
+def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str]:
     written = {PLACEHOLDER}
     for secret in secrets:
-        forms = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""))
-        lines = [line for line in secret.splitlines() if len(line) >= 2 * SHORTEST_MASKED]
-        written.update(form for form in (*forms, *lines) if len(form) >= SHORTEST_MASKED)
+        forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
+        lines = {line for line in secret.splitlines() if len(line) >= SHORTEST_IN_VALUES}
+        written.update(form for form in forms | lines if len(form) >= shortest)
     # The longest first: a secret inside another must not leave the other's ends behind.
     return re.compile("|".join(re.escape(form) for form in sorted(written, key=len, reverse=True)))

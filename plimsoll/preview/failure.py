@@ -167,10 +167,11 @@ def explain(run: Run) -> PreviewError | None:
         return _raised(run, run.record["error"])
     for said in run.diagnostics:
         if said.severity is Severity.ERROR:
-            message = f"The program logged an error: {run.mask.text(said.message)}"
-            return PreviewError(Failure.LOGGED_ERROR, message)
+            message = f"The program logged an error: {said.message}"
+            return _failure(run, Failure.LOGGED_ERROR, message)
     if not run.stack_registered:
-        return PreviewError(
+        return _failure(
+            run,
             Failure.NO_END_RECORD,
             "The program ran to its end, but its stack never registered its outputs, as a program under this "
             "SDK does last",
@@ -178,12 +179,26 @@ def explain(run: Run) -> PreviewError | None:
     return None
 
 
+def _failure(
+    run: Run,
+    kind: Failure,
+    message: str,
+    *,
+    remedy: str = "",
+    frames: tuple[Frame, ...] = (),
+    traceback: str = "",
+) -> PreviewError:
+    message, traceback = run.mask.text(message), run.mask.text(traceback)
+    return PreviewError(kind, message, remedy=remedy, frames=frames, traceback=traceback)
+
+
 def _refused_by_guest(run: Run) -> PreviewError:
     refusal = run.record["refusals"][0]
     message, remedy = REFUSED[refusal["what"]]
-    return PreviewError(
+    return _failure(
+        run,
         Failure.UNSUPPORTED,
-        run.mask.text(message.format(name=refusal["name"])),
+        message.format(name=refusal["name"]),
         remedy=remedy,
         frames=_own_frames(run, refusal["frames"]),
     )
@@ -196,9 +211,10 @@ def _refused_by_monitor(run: Run) -> PreviewError:
         frames = (Frame(refusal.place.file, refusal.place.line, "", ""),)
     else:
         frames = _frames_of_error(run, error)
-    return PreviewError(
+    return _failure(
+        run,
         Failure.DUPLICATE_RESOURCE if refusal.duplicate else Failure.UNSUPPORTED,
-        run.mask.text(refusal.message),
+        refusal.message,
         remedy=refusal.remedy,
         frames=frames,
     )
@@ -214,7 +230,8 @@ def _hung(run: Run) -> PreviewError:
         message += ", with none of its own code on the stack"
         if innermost is not None:
             message += f", in {innermost['function']} ({innermost['file']}:{innermost['line']})"
-    return PreviewError(
+    return _failure(
+        run,
         Failure.HUNG,
         message,
         remedy="A program that waits for the network or for an update to happen cannot be previewed; "
@@ -230,13 +247,15 @@ def _no_record(run: Run, exit_code: int) -> PreviewError:
     if exit_code < 0:
         name = signal.Signals(-exit_code).name
         memory = ", as happens when memory runs out" if -exit_code == signal.SIGKILL else ""
-        return PreviewError(
+        return _failure(
+            run,
             Failure.KILLED,
             f"The program was killed by {name}{memory}",
             frames=frames,
             traceback=_format_frames(stack),
         )
-    return PreviewError(
+    return _failure(
+        run,
         Failure.NO_END_RECORD,
         f"The program's process ended with exit code {exit_code} before the program was through",
         remedy="Something called os._exit(), ended the interpreter, or closed descriptors that are not its "
@@ -248,7 +267,8 @@ def _no_record(run: Run, exit_code: int) -> PreviewError:
 
 def _no_pulumi(run: Run) -> PreviewError:
     error = run.record["error"]
-    return PreviewError(
+    return _failure(
+        run,
         Failure.NO_PULUMI,
         f"{run.interpreter} cannot import the Pulumi SDK: {_sentence(error)}",
         remedy="Install the project's requirements there: "
@@ -259,9 +279,10 @@ def _no_pulumi(run: Run) -> PreviewError:
 
 def _raised(run: Run, error: dict[str, Any]) -> PreviewError:
     frames = _frames_of_error(run, error)
-    traceback = run.mask.text(_format_error(error))
+    traceback = _format_error(error)
     if error["exit_code"] is not None:
-        return PreviewError(
+        return _failure(
+            run,
             Failure.EXITED,
             f"The program called sys.exit({error['exit_code']})",
             remedy="A program ends by reaching its last line. What it declared before an exit would be taken "
@@ -276,9 +297,10 @@ def _raised(run: Run, error: dict[str, Any]) -> PreviewError:
     remedy = ""
     if error["type"] == "ModuleNotFoundError":
         remedy = f"Install what is missing for {run.interpreter}, or correct the import."
-    return PreviewError(
+    return _failure(
+        run,
         Failure.PROGRAM_RAISED,
-        run.mask.text(message),
+        message,
         remedy=remedy,
         frames=frames,
         traceback=traceback,

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plimsoll.settings.errors import SettingsError
-from plimsoll.settings.project import ResolvedConfig, examine, find_project, read_stack
+from plimsoll.settings.project import examine, find_project, read_stack
 from plimsoll.settings.rules import Broken, environments
-from plimsoll.settings.validate import Loaded, Place, fault, validate
 from plimsoll.settings.tree import Mapping, Node, Sequence
+from plimsoll.settings.validate import Loaded, Place, fault, validate
 
 if TYPE_CHECKING:
-    from plimsoll.settings.project import Entry, Project
+    from collections.abc import Mapping as MappingType
+
+    from plimsoll.settings.project import Entry, Project, ResolvedConfig
     from plimsoll.settings.rules import KeyPath
     from plimsoll.settings.validate import Locate
 
@@ -25,7 +27,9 @@ def from_stack(project: Project, stack: str) -> Loaded:
     """Read one environment from its stack file. Raises SettingsError with everything that is wrong."""
     resolved, faults = examine(project, read_stack(project, stack))
     try:
-        loaded = _validated(project.name, stack, resolved, _locator(project, stack, resolved))
+        loaded = _validated(
+            project.name, stack, resolved.values, resolved.secret_keys, _locator(project, stack, resolved)
+        )
     except SettingsError as error:
         # What the engine refuses about a key is said once.
         said = {fault.key for fault in faults}
@@ -74,18 +78,16 @@ def from_program() -> Loaded:
         locate = _locator(files, stack, written)
     except SettingsError:
         # The engine read the configuration from elsewhere; a fault then has a key and no line.
-        return _validated(project, stack, ResolvedConfig({}, values, secrets), lambda _: None)
-    return _validated(project, stack, ResolvedConfig({}, values, secrets), locate)
+        return _validated(project, stack, values, secrets, lambda _: None)
+    return _validated(project, stack, values, secrets, locate)
 
 
-def _validated(project: str, stack: str, config: ResolvedConfig, locate: Locate) -> Loaded:
+def _validated(
+    project: str, stack: str, values: MappingType[str, str], secrets: frozenset[str], locate: Locate
+) -> Loaded:
     prefix = f"{project}:"
-    own = {
-        key.removeprefix(prefix): _value(text)
-        for key, text in config.values.items()
-        if key.startswith(prefix)
-    }
-    secret = frozenset(key.removeprefix(prefix) for key in config.secret_keys if key.startswith(prefix))
+    own = {key.removeprefix(prefix): _value(text) for key, text in values.items() if key.startswith(prefix)}
+    secret = frozenset(key.removeprefix(prefix) for key in secrets if key.startswith(prefix))
     return validate(project, stack, own, secret, locate)
 
 

@@ -15,7 +15,7 @@ from plimsoll.preview.offline import ProgramJob, preview_offline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plimsoll.preview.plan import Plan, Resource
+    from plimsoll.preview.plan import Plan
 
 ROOT = Path(__file__).parent.parent.parent
 CANARIES = {"vercelToken": "canary-of-the-token-aaaa", "sessionKey": "canary-of-the-session-key"}
@@ -184,7 +184,15 @@ SOCKET = changed(
 )
 """Cloud SQL with a public address behind its socket, everything protected, no frontend."""
 
-THROUGH_NETWORK = changed(PRIVATE, {"services.api.egress": "all-traffic", "frontend": ..., "budgets.dashboard": ..., "flows.dashboard": ...})
+THROUGH_NETWORK = changed(
+    PRIVATE,
+    {
+        "services.api.egress": "all-traffic",
+        "frontend": ...,
+        "flows.dashboard": ...,
+        "budgets.dashboard": ...,
+    },
+)
 """As PRIVATE, with all traffic of a service through the network."""
 
 RENAMED = changed(
@@ -224,8 +232,8 @@ def plan_of() -> Callable[[str], Plan]:
                 ProgramJob(
                     project="plimsoll",
                     stack="trial",
-                    root=ROOT,
-                    program=ROOT / "infra",
+                    root=Path("/tmp/w/prog"),
+                    program=Path("/tmp/w/prog"),
                     interpreter=Path(sys.executable),
                     config=config,
                     secret_keys=frozenset(f"plimsoll:{key}" for key in CANARIES),

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Highlights:
-    """`title` names the type in words; `values` maps a label to the path of an input."""
+    """`title` names the type in words; `values` pairs a label with the path of an input."""
 
     title: str
     values: tuple[tuple[str, str], ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+    """What the absence of an input says, by its path."""
 
 
 _CONTAINER = "template.containers[0]"
@@ -53,6 +55,7 @@ _BY_TYPE: dict[str, Highlights] = {
             ("", "template.executionEnvironment"),
             ("image", f"{_CONTAINER}.image"),
         ),
+        absent=(("scaling.minInstanceCount", "scales to zero"),),
     ),
     "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights(
         "who may call it", (("", "member"), ("", "role"))
@@ -93,7 +96,7 @@ _BY_TYPE: dict[str, Highlights] = {
             ("functions in", "resourceConfig.functionDefaultRegions"),
             ("timeout", "resourceConfig.functionDefaultTimeout"),
             ("fluid", "resourceConfig.fluid"),
-            ("previews off", "previewDeploymentsDisabled"),
+            ("previews disabled", "previewDeploymentsDisabled"),
         ),
     ),
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Highlights(
@@ -118,38 +121,37 @@ def highlights(resource: Resource) -> list[str]:
     texts: list[str] = []
     for label, path in known.values:
         value = _at(resource.inputs, path)
-        if value is None or (label == "" and value == resource.name):
-            continue
-        text = written(value)
-        texts.append(text if not label else f"{label}{text}" if label == "/" else f"{label} {text}")
+        if value is None:
+            texts += [text for absent, text in known.absent if absent == path]
+        elif label or value != resource.name:
+            texts.append(f"{label}{'' if label in {'', '/'} else ' '}{written(value)}")
     return texts
 
 
 def written(value: Value) -> str:
     """One value as a reader sees it: a secret and an unknown by name, never what is behind them."""
     match value:
-        case Secret():
-            return "[secret]"
-        case Unknown():
-            return "[known after the update]"
-        case None:
-            return "null"
-        case bool():
-            return "yes" if value else "no"
         case list():
-            return ", ".join(written(item) for item in value)
+            text = ", ".join(written(item) for item in value)
         case dict():
-            return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
+            text = "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
+        case Secret():
+            text = "[secret]"
+        case Unknown():
+            text = "[known after the update]"
         case Asset(kind, location) | Archive(kind, location):
-            return f"[{kind} {location}]"
+            text = f"[{kind} {location}]"
         case ResourceReference(urn):
-            return urn.rpartition("::")[2]
+            text = urn.rpartition("::")[2]
+        case bool():
+            text = "yes" if value else "no"
         case _:
-            return str(value)
+            text = "null" if value is None else str(value)
+    return text
 
 
 def _at(inputs: dict[str, Value], path: str) -> Value:
-    """The input at a path such as `a.b[0].c`; `None` where it is absent. Below an unknown or a secret: itself."""
+    """The input at a path such as `a.b[0].c`, `None` where it is absent; below an unknown or a secret, that."""
     value: Value = inputs
     for key in path.replace("[", ".[").split("."):
         if isinstance(value, Unknown | Secret):

@@ -5,8 +5,8 @@ import sys
 import pulumi
 import pulumi_random as random
 
-CANARY = "canary-7f3a/Zx\"quoted\""
 config = pulumi.Config()
+CANARY = config.require("canary")
 from_config = config.require("password")
 secret = pulumi.Output.secret(CANARY)
 
