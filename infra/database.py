@@ -243,7 +243,7 @@ class CloudSqlDatabase(Database):
         return secretmanager.SecretVersion(
             f"{name}-url",
             secret=secret.id,
-            secret_data=pulumi.Output.secret(url),
+            secret_data=url,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 

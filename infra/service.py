@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SOCKET_VOLUME = "cloudsql"
 """Cloud Run reserves this name for Cloud SQL's sockets and refuses them under any other."""
 
-OF_THE_PIPELINE = [
+OF_THE_PIPELINE = (
     # What it deploys.
     "template.containers[0].image",
     "traffics",
@@ -36,7 +36,7 @@ OF_THE_PIPELINE = [
     "template.annotations",
     "template.labels",
     "template.revision",
-]
+)
 """Properties that a release pipeline's deployment changes."""
 
 INGRESS = {
@@ -155,7 +155,7 @@ class Service(pulumi.ComponentResource):
         options = pulumi.ResourceOptions(parent=self, depends_on=after, protect=args.names.cloud.protect)
         traffics: list[cloudrunv2.ServiceTrafficArgsDict] | None = None
         if settings.image.owner == "pipeline":
-            options.ignore_changes = OF_THE_PIPELINE
+            options.ignore_changes = list(OF_THE_PIPELINE)
         else:
             traffics = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
         return cloudrunv2.Service(
@@ -203,7 +203,7 @@ class Service(pulumi.ComponentResource):
     def _container(self) -> cloudrunv2.ServiceTemplateContainerArgsDict:
         settings = self._args.settings
         container: cloudrunv2.ServiceTemplateContainerArgsDict = {
-            # Said, because Google makes one up when a pipeline deploys (terraform-provider-google#21035).
+            # Said, because Google makes one up where there is none (terraform-provider-google#21035).
             "name": self._key,
             "image": settings.image.uri,
             "ports": {"name": "h2c" if settings.http2 else "http1", "container_port": settings.port},

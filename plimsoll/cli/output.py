@@ -68,8 +68,8 @@ def relative(path: Path) -> Path:
 def fault_lines(fault: Fault) -> Iterable[Text]:
     """A fault for a person: where and what, then why and what to do."""
     advice = fault.severity is Severity.ADVICE
-    place = f"{relative(fault.file)}" if fault.file else ""
-    place += f":{fault.line}" if fault.file and fault.line else ""
+    place = str(relative(fault.file)) if fault.file is not None else ""
+    place += f":{fault.line}" if fault.line is not None else ""
     yield Text.assemble(
         ("advice" if advice else "error", "bold yellow" if advice else "bold red"),
         "  ",
@@ -79,9 +79,9 @@ def fault_lines(fault: Fault) -> Iterable[Text]:
         f" = {fault.value}" if fault.value is not None else "",
     )
     yield Text(f"    {fault.message}")
-    if fault.remedy:
+    if fault.remedy is not None:
         yield Text(f"    → {fault.remedy}")
-    origin = ", ".join(part for part in (fault.rule, fault.source) if part)
+    origin = ", ".join(part for part in (fault.rule, fault.source) if part is not None)
     if origin:
         yield Text(f"    {origin}", "dim")
 
@@ -90,7 +90,7 @@ def fault_json(fault: Fault) -> dict[str, object]:
     """A fault for a machine; every key is always there."""
     return {
         "severity": fault.severity.value,
-        "file": str(relative(fault.file)) if fault.file else None,
+        "file": str(relative(fault.file)) if fault.file is not None else None,
         "line": fault.line,
         "column": fault.column,
         "key": fault.key,

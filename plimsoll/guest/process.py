@@ -74,10 +74,8 @@ class Output:
         self._line += part[: max(0, 4 * LONGEST_LINE - len(self._line))]
 
     def _finish_line(self) -> None:
-        line = self._line.decode(errors="replace").rstrip("\r")
+        line = self._read_line()
         self._line.clear()
-        if len(line) > LONGEST_LINE:
-            line = line[:LONGEST_LINE] + " …"
         if len(self._first) < FIRST_LINES:
             self._first.append(line)
             return
@@ -86,11 +84,13 @@ class Output:
             self._left_out += LAST_LINES
             del self._last[:LAST_LINES]
 
+    def _read_line(self) -> str:
+        line = self._line.decode(errors="replace").rstrip("\r")
+        return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " …"
+
     def lines(self) -> tuple[str, ...]:
         """What was printed, with a line that says how much was left out."""
-        last = list(self._last)
-        if self._line:
-            last.append(self._line.decode(errors="replace")[:LONGEST_LINE])
+        last = [*self._last, self._read_line()] if self._line else self._last
         surplus = max(0, len(last) - LAST_LINES)
         left_out = self._left_out + surplus
         middle = [f"… {left_out} lines left out …"] if left_out else []

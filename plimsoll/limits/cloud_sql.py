@@ -99,7 +99,7 @@ def tier_exists(shape: InstanceShape) -> Iterator[Breach]:
     """Row 46: a name of a known family that is none of its machine types, or one that PostgreSQL lacks."""
     if shape.tier is None:
         return
-    postgres = shape.version is None or _VERSION.fullmatch(shape.version) is not None
+    postgres = _VERSION.fullmatch(shape.version or "") is not None
     foreign = postgres and shape.tier.startswith(FACTS["tiers_without_postgres"].names())
     if not foreign and (_tier_edition(shape.tier) is None or tier_memory(shape.tier) is not None):
         return

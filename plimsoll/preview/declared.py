@@ -77,13 +77,12 @@ def to_resources(
     """
     resources: dict[str, Resource] = {}
     for urn, request, source in ((it.urn, it.request, it.source) for it in declarations):
-        package = packages.get(request.packageRef)
-        version = package.version if package else request.version
+        package = _package(request, packages.get(request.packageRef))
         if isinstance(request, resource_pb2.ReadResourceRequest):
             custom, steps, by_property = True, (Step.READ,), {}
             options = Options(
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
-                version=version,
+                version=package.version,
                 plugin_download_url=request.pluginDownloadURL,
             )
         else:
@@ -95,7 +94,7 @@ def to_resources(
                 if behind.urns
             }
             parent = resources.get(request.parent)
-            options = _options(request, version, parent.options if parent else Options(), decoder)
+            options = _options(request, package.version, parent.options if parent else Options(), decoder)
         resources[urn] = Resource(
             urn=urn,
             type=request.type,
@@ -103,7 +102,7 @@ def to_resources(
             parent=request.parent or None,
             custom=custom,
             read=steps == (Step.READ,),
-            provider=_provider(request, package) if custom else None,
+            provider=_provider(request, package.name) if custom else None,
             inputs=decoder.properties(inputs_of(request)),
             outputs=decoder.properties(outputs[urn]) if urn in outputs else {},
             dependencies=tuple(sorted(request.dependencies)),
@@ -115,15 +114,26 @@ def to_resources(
     return tuple(resources.values())
 
 
-def _provider(
-    request: Request, package: resource_pb2.RegisterPackageRequest | None
-) -> ProviderReference | None:
+@dataclass(frozen=True, slots=True)
+class _Package:
+    name: str
+    version: str
+
+
+def _package(request: Request, registered: resource_pb2.RegisterPackageRequest | None) -> _Package:
+    """The package that serves a resource: a parameterized one goes by its own name, not its provider's."""
+    if registered is None:
+        return _Package(request.type.partition(":")[0], request.version)
+    if registered.HasField("parameterization"):
+        return _Package(registered.parameterization.name, registered.parameterization.version)
+    return _Package(registered.name, registered.version)
+
+
+def _provider(request: Request, package: str) -> ProviderReference | None:
     if request.provider:  # "URN::ID", where the id of a provider is unknown before it exists
         return ProviderReference(request.provider.rpartition("::")[0], explicit=True)
-    name = request.type.partition(":")[0]
-    if name == "pulumi":  # a provider itself, which nobody provides
-        return None
-    return ProviderReference(package.name if package else name, explicit=False)
+    # A provider is a resource of the package "pulumi", which nobody provides.
+    return None if package == "pulumi" else ProviderReference(package, explicit=False)
 
 
 def _options(

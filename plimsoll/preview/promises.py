@@ -89,7 +89,7 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
 
 
 def _mapping(value: Value) -> Mapping[str, Value]:
-    return cast("Mapping[str, Value]", value) if isinstance(value, dict) else {}
+    return cast("dict[str, Value]", value if isinstance(value, dict) else {})
 
 
 def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict[str, int] | Undecided:

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in a sentence of ours, with the nearest known word where one was mistyped. Pure."""
+"""What pydantic found wrong, in words of ours, with the nearest known word where one was mistyped. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where settings come from: a stack file, read by the command, or Pulumi's configuration, in a running program.
+"""Where settings come from: a stack file, for the command, or Pulumi's configuration, for a program.
 
 Both give the same `Loaded`, or a SettingsError with every fault at its file and line.
 """

@@ -30,10 +30,7 @@ if TYPE_CHECKING:
 SECRET_PLACEHOLDER = "[secret]"  # noqa: S105 (it stands where a secret is not)
 """What stands for a value that is encrypted; the engine's own word for it."""
 
-_PROJECT_KEYS = (
-    *("name", "runtime", "main", "config", "stackConfigDir", "backend", "options", "packages", "plugins"),
-    *("description", "author", "website", "license", "template", "requiredPulumiVersion"),
-)
+_PROJECT_KEYS = ("name", "runtime", "main", "config", "stackConfigDir", "backend", "options")
 _STACK_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 _DECLARATION_KEYS = ("type", "items", "description", "secret", "default", "value")
 _TYPES = ("string", "integer", "boolean", "array", "object")
@@ -145,7 +142,7 @@ class ResolvedConfig:
 
     @property
     def undecryptable(self) -> frozenset[str]:
-        """The keys whose value is, or contains, a ciphertext: exactly the secret ones, for nothing else is."""
+        """The keys whose value is, or contains, a ciphertext: just the secret ones, for nothing else is."""
         return self.secret_keys
 
 
@@ -160,7 +157,7 @@ def _is_file(file: Path) -> bool:
 
 
 def find_project(start: Path) -> Project:
-    """The project of a folder: that of the nearest Pulumi.yaml, there or further up, as the engine finds it.
+    """The project of a folder: that of the nearest Pulumi.yaml, there or above, as the engine finds it.
 
     The project's paths are relative where `start` is and the file stands right there, so that errors name
     files as briefly as the user would. Raises SettingsError where there is none, or where it is wrong.
@@ -178,8 +175,11 @@ def read_project(file: Path) -> Project:
     """Read a Pulumi.yaml. Raises SettingsError with everything that is wrong in it."""
     if file.suffix == ".json":
         raise refusal(file, "project/json", "a project in JSON is not read here", "rename it to Pulumi.yaml")
+    content = read(file)
+    if content is None:
+        raise refusal(file, "project/empty", "this file is empty", "write at least name: and runtime: python")
     report = Report(file)
-    tree = report.root(read(file), _PROJECT_KEYS)
+    tree = report.root(content, _PROJECT_KEYS)
     name = report.text(tree, "name") or ""
     if not _PROJECT_NAME.fullmatch(name):
         message = "a project needs a name of letters, digits, hyphens, underscores and dots"

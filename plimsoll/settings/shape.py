@@ -57,7 +57,7 @@ class Report:
     def root(self, tree: Node | None, known: tuple[str, ...]) -> Mapping:
         """The map that a file is, empty where there is none.
 
-        The engine ignores keys that it does not know: so do we, unless one looks like a slip.
+        The engine ignores keys that it does not know: so do we, unless one looks like a slip of the pen.
         """
         if not isinstance(tree, Mapping):
             if tree is not None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,7 +17,7 @@ from plimsoll.limits import Severity
 from plimsoll.settings import model, values
 from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
 from plimsoll.settings.explain import explain, nearest
-from plimsoll.settings.rules import Broken, KeyPath, capacity, database, flows, frontend, services
+from plimsoll.settings.rules import DESIGN, Broken, KeyPath, capacity, database, flows, frontend, services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,10 +82,7 @@ def validate(
 def fault(project: str, locate: Locate, broken: Broken) -> Fault:
     """A broken rule, with the place where its key is written."""
     problem = broken.problem
-    return _at(
-        project,
-        locate,
-        broken.path,
+    found = Fault(
         problem.message,
         value=problem.value,
         rule=problem.rule,
@@ -93,19 +90,13 @@ def fault(project: str, locate: Locate, broken: Broken) -> Fault:
         remedy=problem.remedy,
         severity=problem.severity,
     )
+    return _placed(project, locate, broken.path, found)
 
 
-def _at(
-    project: str,
-    locate: Locate,
-    path: KeyPath,
-    message: str,
-    **more: Any,  # noqa: ANN401 (fields of Fault)
-) -> Fault:
+def _placed(project: str, locate: Locate, path: KeyPath, found: Fault) -> Fault:
+    found = replace(found, key=key_path([f"{project}:{path[0]}", *path[1:]]))
     place = locate(path)
-    where = {"file": place.file, "line": place.line, "column": place.column} if place else {}
-    key = key_path([f"{project}:{path[0]}", *path[1:]])
-    return Fault(message=message, key=key, **where, **more)
+    return found if place is None else replace(found, file=place.file, line=place.line, column=place.column)
 
 
 @dataclass(slots=True)
@@ -116,8 +107,11 @@ class _Reader:
     locate: Locate
     faults: list[Fault] = field(default_factory=list)
 
-    def note(self, path: KeyPath, message: str, **more: Any) -> None:  # noqa: ANN401 (Fault's)
-        self.faults.append(_at(self.project, self.locate, path, message, **more))
+    def note(
+        self, path: KeyPath, message: str, *, rule: str, value: str | None = None, remedy: str | None = None
+    ) -> None:
+        found = Fault(message, rule=f"settings/{rule}", source=DESIGN, value=value, remedy=remedy)
+        self.faults.append(_placed(self.project, self.locate, path, found))
 
     def settings(self, config: Mapping[str, object], secrets: frozenset[str]) -> model.Settings | None:
         raw = {key: value for key, value in config.items() if key not in secrets}
@@ -125,7 +119,7 @@ class _Reader:
             self.note(
                 (key,),
                 "the whole section is a secret, so nothing in it can be checked or shown",
-                rule="settings/secret-section",
+                rule="secret-section",
                 remedy="set it in clear; what is secret in it goes into Secret Manager",
             )
         cloud = self.section(model.Cloud, raw, "cloud")
@@ -174,7 +168,7 @@ class _Reader:
         self.note(
             (key,),
             "required, and missing",
-            rule="settings/missing",
+            rule="missing",
             remedy=f"add `{self.project}:{key}` to the stack file",
         )
 
@@ -189,7 +183,7 @@ class _Reader:
                 ("database", "kind") if isinstance(value, Mapping) and "kind" in value else ("database",),
                 f"the kind of database is one of {', '.join(_DATABASES)}",
                 value=None if kind is None else shown(str(kind)),
-                rule="settings/database-kind",
+                rule="database-kind",
                 remedy=nearest(str(kind), list(_DATABASES)) or "add `kind: cloudsql` or `kind: external`",
             )
             return None
@@ -210,14 +204,14 @@ class _Reader:
             return {}, False
         items = raw[key]
         if not isinstance(items, Mapping) or not items:
-            self.note((key,), "must name at least one, as `name: { … }`", rule="settings/mapping")
+            self.note((key,), "must name at least one, as `name: { … }`", rule="mapping")
             return {}, False
         read: dict[str, S] = {}
         for name, value in cast("Mapping[str, object]", items).items():
             path = (key, name)
             section = kind(value)
             if isinstance(section, str):
-                self.note(path, section, rule="settings/kind")
+                self.note(path, section, rule="kind")
                 continue
             try:
                 _NAME.validate_python(name, strict=True)
@@ -251,7 +245,7 @@ class _Reader:
                 value=None
                 if private or not plain
                 else shown(json.dumps(value) if value is None or isinstance(value, bool) else str(value)),
-                rule=f"settings/{details['type'].replace('_', '-')}",
+                rule=f"{details['type'].replace('_', '-')}",
                 remedy=remedy,
             )
 
@@ -260,14 +254,18 @@ class _Reader:
     ) -> None:
         """Refuse keys that nothing reads; a secret must be one that the frontend, or its provider, takes."""
         known = [str(one.alias) for one in model.Settings.model_fields.values()]
-        variables = {} if web is None else {one.config: name for name, one in web.env.items() if one.config}
+        variables = (
+            {}
+            if web is None
+            else {one.config: name for name, one in web.env.items() if one.config is not None}
+        )
         for name, variable in variables.items():
             if name not in secrets:
                 self.note(
                     ("frontend", "env", variable, "config"),
                     "this stack has no secret of that name",
                     value=name,
-                    rule="settings/no-such-secret",
+                    rule="no-such-secret",
                     remedy=f"pulumi config set --secret {name}",
                 )
         for key in config:
@@ -279,6 +277,6 @@ class _Reader:
             self.note(
                 (key,),
                 "nothing reads this secret" if key in secrets else "unknown key",
-                rule="settings/unknown-key",
+                rule="unknown-key",
                 remedy=nearest(key, known) or f"known are {', '.join(known)}",
             )

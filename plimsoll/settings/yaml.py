@@ -78,6 +78,7 @@ _REFUSALS: dict[str, tuple[str, str]] = {
         "a second document starts here, and the engine ignores it",
         "keep one document in a file",
     ),
+    "yaml/tab": ("a tab {does}", "replace it with spaces"),
     "yaml/tag": ("YAML readers differ on tags such as {tag}", "remove it, and quote the value if it is text"),
     "yaml/text": (
         "the engine drops or refuses the line break or tab that this text begins with",
@@ -158,15 +159,13 @@ def _text(content: bytes, file: Path | None) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         _refuse(file, "this is not UTF-8 text", "encoding", "save the file as UTF-8", line)
-    faults = [
-        replace(
-            _refusal("yaml/character", code=ord(found[0])), file=file, line=line, column=found.start() + 1
-        )
-        for line, said in enumerate(_BREAK.split(text), 1)
-        for found in _FORBIDDEN.finditer(said)
-    ]
+    faults: dict[str, Fault] = {}  # by character: one of each kind is enough
+    for line, said in enumerate(_BREAK.split(text), 1):
+        for found in _FORBIDDEN.finditer(said):
+            fault = _refusal("yaml/character", code=ord(found[0]))
+            faults.setdefault(found[0], replace(fault, file=file, line=line, column=found.start() + 1))
     if faults:
-        raise SettingsError(faults)
+        raise SettingsError(faults.values())
     return text
 
 
@@ -224,8 +223,9 @@ def _integer(plain: str) -> int | None:
 # The tree --------------------------------------------------------------------------------------------------
 
 
+_TAB = re.compile(r" *\t\s*\S")
 _ANCHOR = re.compile(r"[A-Za-z0-9_-]*")
-_ESCAPE = re.compile(r"\\(u[dD][89a-fA-F]..|.)", re.DOTALL)
+_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\/|\\u[dD][89a-fA-F]..|\\U0000[dD][89a-fA-F]..)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,8 @@ class _Event:
     column: int
     text: str
     raw: str
-    plain: bool
+    style: str
+    """The quote or sign that a text begins with; empty for a plain one."""
     tag: str | None
     anchor: str
     flow: bool
@@ -253,7 +254,7 @@ def _events(text: str) -> Iterator[_Event]:
             column=int(event.start_mark.column) + 1,
             text=str(getattr(event, "value", "")),
             raw=text[event.start_mark.index : event.end_mark.index],
-            plain=getattr(event, "style", None) is None,
+            style=str(getattr(event, "style", None) or ""),
             tag=None if tag is None else str(tag),
             anchor=str(getattr(event, "anchor", None) or ""),
             flow=bool(getattr(event, "flow_style", False)),
@@ -284,6 +285,7 @@ class _Composer:
         self._expanded = 0
         self._flow = 0
         self._line = 1
+        self._verbatim: set[int] = set()
 
     def document(self) -> Node | None:
         """The first and only document; None where there is none."""
@@ -301,7 +303,14 @@ class _Composer:
                 self._note("yaml/second-document", after)
         except _StopError:
             return None
+        self._find_tabs()
         return tree
+
+    def _find_tabs(self) -> None:
+        """Tabs that indent though ruamel.yaml lets them pass, except inside texts of several lines."""
+        for line, said in enumerate(self._lines, 1):
+            if _TAB.match(said) and line not in self._verbatim:
+                self.faults.append(self._tab(line, said.index("\t") + 1))
 
     def _node(self, event: _Event, trail: Trail) -> Node:
         if event.kind is AliasEvent:
@@ -354,7 +363,7 @@ class _Composer:
         entries: dict[str, tuple[Scalar, Node]] = {}
         merged: tuple[Mapping, ...] | None = None
         while (event := self._next()).kind is not MappingEndEvent:
-            if event.kind is ScalarEvent and event.text == "<<" and event.plain:
+            if event.kind is ScalarEvent and event.text == "<<" and not event.style:
                 if merged is not None:
                     self._note("yaml/merge", event, trail)
                 merged = self._merge(self._next(), (*trail, "<<"))
@@ -395,7 +404,7 @@ class _Composer:
 
     def _scalar(self, event: _Event, trail: Trail) -> Scalar:
         value: str | int | float | bool | None = event.text
-        if event.plain:
+        if not event.style:
             try:
                 value = _resolve(event.text)
             except _RefusedError as error:
@@ -403,13 +412,13 @@ class _Composer:
             if self._flow > 0 and ("?" in event.text or event.text[:1] == ":"):
                 sign = "?" if "?" in event.text else "colon"
                 self._note("yaml/flow", event, trail, value=event.text, sign=sign)
-        elif event.raw[:1] == '"':
+        else:
+            self._verbatim.update(range(event.line + 1, event.line + len(_BREAK.split(event.raw))))
+        if event.style == '"':
             for found in _ESCAPE.finditer(event.raw):
-                if found[0] == "\\/" or len(found[1]) > 1:
-                    self._note("yaml/escape", event, trail, escape=found[0])
-        in_block = event.raw[:1] in {"|", ">"}
-        beginning = event.text.lstrip(" \n")[:1] if in_block else event.text[:1]
-        if (beginning == "\t" and in_block) or ("\n" in event.text and event.text[0] in "\n\t\u2028\u2029"):
+                self._note("yaml/escape", event, trail, escape=found[1])
+        tabbed = event.style in {"|", ">"} and event.text.lstrip(" \n")[:1] == "\t"
+        if tabbed or ("\n" in event.text and event.text[0] in "\n\t\u2028\u2029"):
             self._note("yaml/text", event, trail)
         return Scalar(value, event.text, event.line, event.column)
 
@@ -431,24 +440,22 @@ class _Composer:
             reason = f"this is not YAML: {error.problem}"
             if error.context and error.context_mark:
                 reason += f", {error.context} that starts on line {error.context_mark.line + 1}"
-        rule, remedy = "yaml/syntax", "check indentation, quotes and brackets here and just above"
         said = self._lines[line - 1] if line <= len(self._lines) else ""
         if column is not None and said[column - 1 : column] == "\t":
-            rule, remedy = "yaml/tab", "replace the tab with spaces"
-            reason = (
-                "a tab stands between key and value"
-                if said[: column - 1].strip()
-                else "a tab indents this line"
-            )
+            return self._tab(line, column)
         return Fault(
             " ".join(reason.split()),
             file=self._file,
             line=line,
             column=column,
-            rule=rule,
+            rule="yaml/syntax",
             source=SOURCE,
-            remedy=remedy,
+            remedy="check indentation, quotes and brackets here and just above",
         )
+
+    def _tab(self, line: int, column: int) -> Fault:
+        does = "separates words here" if self._lines[line - 1][: column - 1].strip() else "indents this line"
+        return replace(_refusal("yaml/tab", does=does), file=self._file, line=line, column=column)
 
     def _note(
         self, rule: str, event: _Event, trail: Trail = (), *, value: str | None = None, **facts: object

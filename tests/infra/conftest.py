@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import sys
 from pathlib import Path
@@ -56,7 +57,10 @@ PRIVATE: dict[str, Any] = {
             "env": {"LOG_LEVEL": "debug", "ALLOWED_ORIGIN": "https://dev.acme.com"},
             "secrets": {
                 "OPENAI_API_KEY": {"secret": "openai-api-key", "version": 1},
-                "OPENAI_KEY_OLD_NAME": {"secret": "projects/acme-goals-dev/secrets/openai-api-key", "version": 2},
+                "OPENAI_KEY_OLD_NAME": {
+                    "secret": "projects/acme-goals-dev/secrets/openai-api-key",
+                    "version": 2,
+                },
                 "PARTNER_KEY": {"secret": "projects/acme-shared/secrets/partner", "version": 7},
             },
         },
@@ -219,29 +223,28 @@ ENVIRONMENTS = {
 }
 
 
+def preview(settings: dict[str, Any]) -> Plan:
+    """Run the program on these settings, in the stack `trial`. Raises PreviewError."""
+    # A secret that nothing reads is refused.
+    secrets = CANARIES if "frontend" in settings else {}
+    texts = {key: json.dumps(value) for key, value in settings.items()} | secrets
+    return preview_offline(
+        ProgramJob(
+            project="plimsoll",
+            stack="trial",
+            root=ROOT,
+            program=ROOT / "infra",
+            interpreter=Path(sys.executable),
+            config={f"plimsoll:{key}": text for key, text in texts.items()},
+            secret_keys=frozenset(f"plimsoll:{key}" for key in secrets),
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def plan_of() -> Callable[[str], Plan]:
     """The plan of one of ENVIRONMENTS."""
-    plans: dict[str, Plan] = {}
-
-    def preview(name: str) -> Plan:
-        if name not in plans:
-            config = {f"plimsoll:{key}": json.dumps(value) for key, value in ENVIRONMENTS[name].items()}
-            config |= {f"plimsoll:{key}": value for key, value in CANARIES.items()}
-            plans[name] = preview_offline(
-                ProgramJob(
-                    project="plimsoll",
-                    stack="trial",
-                    root=Path("/tmp/w/prog"),
-                    program=Path("/tmp/w/prog"),
-                    interpreter=Path(sys.executable),
-                    config=config,
-                    secret_keys=frozenset(f"plimsoll:{key}" for key in CANARIES),
-                )
-            )
-        return plans[name]
-
-    return preview
+    return functools.cache(lambda name: preview(ENVIRONMENTS[name]))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from infra.database import backup_configuration, connection_url, database_flags
-from reading import (
+from plimsoll.preview.plan import UNKNOWN
+from plimsoll.settings import model
+from tests.infra.reading import (
     DATABASE,
     INSTANCE,
     PASSWORD,
@@ -21,27 +24,26 @@ from reading import (
     settings_of,
 )
 
-from plimsoll.preview.plan import UNKNOWN
-from plimsoll.settings import model
-
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
 
 
 def settings(**changes: Any) -> model.CloudSqlDatabase:
-    """A small instance with these fields changed."""
-    fields: dict[str, Any] = {
-        "kind": "cloudsql",
-        "version": "POSTGRES_17",
-        "edition": "ENTERPRISE",
-        "tier": "db-g1-small",
-        "availability": "ZONAL",
-        "max_connections": 50,
-        "backups": None,
-        "name": "goals",
-        "user": "writer",
-    }
-    return model.CloudSqlDatabase(**{**fields, **changes})
+    """A small instance with these keys changed, as a stack file writes them."""
+    return model.CloudSqlDatabase.model_validate(
+        {
+            "kind": "cloudsql",
+            "version": "POSTGRES_17",
+            "edition": "ENTERPRISE",
+            "tier": "db-g1-small",
+            "availability": "ZONAL",
+            "maxConnections": 50,
+            "backups": None,
+            "name": "goals",
+            "user": "writer",
+            **changes,
+        }
+    )
 
 
 # --- external ---
@@ -106,7 +108,7 @@ def test_a_grown_disk_is_no_change_to_undo(private: Plan):
 
 
 def test_flags_stand_in_the_order_of_their_names():
-    names = [flag["name"] for flag in database_flags(settings())]
+    names = [str(flag["name"]) for flag in database_flags(settings())]
     assert names == sorted(names)
 
 
@@ -141,7 +143,9 @@ def test_query_insights_keep_whole_statements_and_no_addresses(private: Plan):
 @pytest.mark.parametrize(
     ("backups", "expected"),
     [
-        pytest.param(None, {"enabled": False, "point_in_time_recovery_enabled": False}, id="none, said aloud"),
+        pytest.param(
+            None, {"enabled": False, "point_in_time_recovery_enabled": False}, id="none, said aloud"
+        ),
         pytest.param(
             {"start": "03:30", "retained": 14},
             {
@@ -153,7 +157,7 @@ def test_query_insights_keep_whole_statements_and_no_addresses(private: Plan):
             id="daily",
         ),
         pytest.param(
-            {"start": "03:30", "retained": 14, "pitr_days": 7},
+            {"start": "03:30", "retained": 14, "pitrDays": 7},
             {
                 "enabled": True,
                 "start_time": "03:30",
@@ -166,7 +170,7 @@ def test_query_insights_keep_whole_statements_and_no_addresses(private: Plan):
     ],
 )
 def test_backups(backups: dict[str, Any] | None, expected: dict[str, object]):
-    assert backup_configuration(backups and model.Backups(**backups)) == expected
+    assert backup_configuration(settings(backups=backups).backups) == expected
 
 
 def test_both_deletion_protections_follow_the_environment(private: Plan, socket: Plan):
@@ -226,9 +230,7 @@ PASSWORD_TEXT = "s3cretS3cret"
     ],
 )
 def test_the_url_is_written_for_driver_and_address(address: str, scheme: str, place: str, url: str):
-    written = connection_url(
-        settings(address=address, url_scheme=scheme), password=PASSWORD_TEXT, place=place
-    )
+    written = connection_url(settings(address=address, urlScheme=scheme), password=PASSWORD_TEXT, place=place)
     assert written == url
 
 

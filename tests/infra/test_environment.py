@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
-from reading import (
+
+from plimsoll.preview.offline import PreviewError
+from plimsoll.preview.plan import UNKNOWN, Secret, Severity
+from tests.infra.conftest import EXTERNAL, changed, preview
+from tests.infra.reading import (
     ADDRESSES,
     INSTANCE,
     NAT,
@@ -20,12 +23,11 @@ from reading import (
     template_of,
 )
 
-from plimsoll.preview.plan import UNKNOWN, to_json
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plimsoll.preview.plan import Plan
+    from plimsoll.preview.offline import PreviewError
+from plimsoll.preview.plan import Plan
 
 
 def test_it_registers_each_flow_with_its_budget_as_its_own_input(private: Plan):
@@ -57,15 +59,14 @@ def test_it_registers_each_flow_with_its_budget_as_its_own_input(private: Plan):
     [
         ("private", "gcp", {"project": "acme-goals-dev", "region": "europe-west1"}),
         ("private", "random", {}),
-        ("private", "vercel", {"team": "acme", "apiToken": {"$": "secret", "unknown": False}}),
+        ("private", "vercel", {"team": "acme", "apiToken": Secret()}),
+        ("external", "gcp", {"project": "acme-goals-prod", "region": "europe-west1"}),
     ],
 )
 def test_each_provider_is_told_where_it_works(
     plan_of: Callable[[str], Plan], environment: str, package: str, expected: dict[str, object]
 ):
-    plan = plan_of(environment)
-    declared = {each["urn"]: each["inputs"] for each in as_json(plan)}
-    assert declared[one(plan, f"pulumi:providers:{package}").urn] == expected
+    assert one(plan_of(environment), f"pulumi:providers:{package}").inputs == expected
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,20 @@ def test_without_a_domain_it_claims_no_address_of_the_frontend(private: Plan):
     assert "frontendUrl" not in private.outputs
 
 
+def test_advice_is_given_as_warnings(private: Plan):
+    warnings = [said.message for said in private.diagnostics if said.severity is Severity.WARNING]
+    assert any("plimsoll:database.maxConnections" in message for message in warnings)
+
+
+def test_wrong_settings_end_the_program_in_their_own_words():
+    with pytest.raises(PreviewError) as ended:
+        preview(changed(EXTERNAL, {"services.api.memory": "8Gi", "budgets.checkout": {"p95": "1s"}}))
+    said = str(ended.value)
+    assert "plimsoll:services.api.memory" in said
+    assert "plimsoll:budgets.checkout" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("environment", ["external", "socket"])
 def test_only_a_private_database_needs_a_network(plan_of: Callable[[str], Plan], environment: str):
     plan = plan_of(environment)
@@ -142,7 +157,3 @@ def test_only_traffic_to_the_internet_gives_the_network_a_way_out(plan_of: Calla
     nat = one(through, NAT)
     assert nat.urn in before(through, one(through, SERVICE, "api"))
     assert nat.urn not in before(through, one(through, SERVICE, "mail"))
-
-
-def as_json(plan: Plan) -> list[dict[str, object]]:
-    return json.loads(json.dumps(to_json(plan)["resources"]))

@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import CANARIES
-from reading import (
+
+from plimsoll.preview.plan import Secret, to_json
+from tests.infra.conftest import CANARIES
+from tests.infra.reading import (
     ACCOUNT,
     ADDRESSES,
     API,
@@ -34,8 +36,6 @@ from reading import (
     managed,
     one,
 )
-
-from plimsoll.preview.plan import Secret, Severity, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,9 @@ def test_it_waits_for_its_api_where_google_has_one(plan: Plan):
 
 
 def test_no_api_is_on_that_nothing_here_needs(plan: Plan):
-    needed = {AFTER_API.get(each.type.split("/", maxsplit=1)[0]) for each in managed(plan) if each.type != API}
+    needed = {
+        AFTER_API.get(each.type.split("/", maxsplit=1)[0]) for each in managed(plan) if each.type != API
+    }
     assert {each.name for each in plan.of_type(API)} == needed - {None}
 
 
@@ -147,10 +149,6 @@ def test_an_unprotected_environment_can_be_destroyed(private: Plan):
     assert one(private, SERVICE, "api").inputs["deletionProtection"] is False
     assert one(private, INSTANCE).inputs["deletionProtection"] is False
     assert one(private, SECRET).inputs["deletionProtection"] is False
-
-
-def test_the_program_warns_of_nothing_but_advice(plan: Plan):
-    assert [said.message for said in plan.diagnostics if said.severity is Severity.ERROR] == []
 
 
 def test_new_physical_names_and_variables_give_nothing_else_another_identity(plan_of: Callable[[str], Plan]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from infra.frontend import PROTECTION
-from reading import DOMAIN, PROJECT, SERVICE, VARIABLE, as_dict, one
 
+from infra.frontend import PROTECTION
 from plimsoll.preview.plan import UNKNOWN, Secret
 from plimsoll.settings import model
+from tests.infra.reading import DOMAIN, PROJECT, SERVICE, VARIABLE, as_dict, one
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
@@ -77,6 +77,7 @@ def test_variables_say_whether_they_can_be_read_and_where(private: Plan):
         "SESSION_KEY": True,
     }
     assert declared["SESSION_KEY"]["targets"] == ["preview", "production"]
+    assert declared["SESSION_KEY"]["value"] == Secret(unknown=False)
     assert {inputs["projectId"] for inputs in declared.values()} == {UNKNOWN}
 
 
@@ -86,5 +87,7 @@ def test_a_domain_is_attached_where_given(private: Plan, external: Plan):
 
 
 def test_an_environment_without_frontend_asks_nothing_of_vercel(socket: Plan):
-    assert [each.urn for each in socket.resources if each.type.startswith(("vercel:", "pulumi:providers:vercel"))] == []
+    assert [
+        each.urn for each in socket.resources if each.type.startswith(("vercel:", "pulumi:providers:vercel"))
+    ] == []
     assert "frontendProject" not in as_dict(socket.outputs)

@@ -7,8 +7,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from infra.names import Names
 
+from infra.names import Names
 from plimsoll.settings import model
 
 KEY = st.from_regex(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", fullmatch=True)
@@ -30,8 +30,10 @@ def names(application: str = "goals", **labels: str) -> Names:
     ("application", "key", "expected"),
     [
         pytest.param("goals", "api", "goals-api", id="as it stands"),
-        pytest.param("a", "b", "a-b-caf4f5", id="too short"),
-        pytest.param("evaluations", "background-processing-a", "evaluations-background-4bbbb9", id="too long"),
+        pytest.param("a", "b", "a-b-d44362", id="too short"),
+        pytest.param(
+            "evaluations", "background-processing-a", "evaluations-background-d7b35e", id="too long"
+        ),
     ],
 )
 def test_an_accounts_id_is_the_services_name_made_to_fit(application: str, key: str, expected: str):

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from infra.service import probe, revision_scaling, service_scaling
-from reading import (
+from plimsoll.preview.plan import UNKNOWN
+from plimsoll.settings import model
+from plimsoll.settings.rules.services import OWN_VARIABLES
+from tests.infra.reading import (
     ACCOUNT,
     INVOKER,
     ROLE_GRANT,
     SECRET_GRANT,
     SERVICE,
+    as_dict,
     before,
     component,
     container_of,
     one,
     template_of,
 )
-
-from plimsoll.preview.plan import UNKNOWN
-from plimsoll.settings import model
-from plimsoll.settings.rules.services import OWN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
 
 
 def settings(**changes: Any) -> model.Service:
-    """A small service with these fields changed."""
-    fields: dict[str, Any] = {
-        "image": model.Image(uri="europe-docker.pkg.dev/acme/services/api:1"),
-        "cpu": "1",
-        "memory": "512Mi",
-        "concurrency": 40,
-        "instances": model.Instances(max=3),
-        "timeout": "60s",
-        "startup_probe": model.Probe(tcp=True, period=Decimal(1), timeout=Decimal(1), failures=60),
-    }
-    return model.Service(**{**fields, **changes})
+    """A small service with these keys changed, as a stack file writes them."""
+    return model.Service.model_validate(
+        {
+            "image": {"uri": "europe-docker.pkg.dev/acme/services/api:1"},
+            "cpu": 1,
+            "memory": "512Mi",
+            "concurrency": 40,
+            "instances": {"max": 3},
+            "timeout": "60s",
+            "startupProbe": {"tcp": True, "period": "1s", "timeout": "1s", "failures": 60},
+            **changes,
+        }
+    )
 
 
 # --- scaling ---
@@ -51,7 +53,9 @@ def settings(**changes: Any) -> model.Service:
     ("instances", "expected"),
     [
         pytest.param({"max": 3}, {"max_instance_count": 3}, id="no minimum is left out"),
-        pytest.param({"min": 0, "max": 3}, {"max_instance_count": 3}, id="nor is zero sent, which never settles"),
+        pytest.param(
+            {"min": 0, "max": 3}, {"max_instance_count": 3}, id="nor is zero sent, which never settles"
+        ),
         pytest.param({"min": 2, "max": 3}, {"max_instance_count": 3, "min_instance_count": 2}, id="both"),
         pytest.param(
             {"manual": 4}, {"scaling_mode": "MANUAL", "manual_instance_count": 4}, id="a fixed number alone"
@@ -59,7 +63,7 @@ def settings(**changes: Any) -> model.Service:
     ],
 )
 def test_limits_are_the_services(instances: dict[str, int], expected: dict[str, object]):
-    assert service_scaling(settings(instances=model.Instances(**instances))) == expected
+    assert service_scaling(settings(instances=instances)) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,16 +71,18 @@ def test_limits_are_the_services(instances: dict[str, int], expected: dict[str, 
     [
         pytest.param(3, {}, None, id="nothing, as a rule"),
         pytest.param(100, {}, None, id="nothing up to what a revision may have anyway"),
-        pytest.param(101, {}, {"max_instance_count": 101}, id="a maximum beyond that, or it would not be reached"),
+        pytest.param(
+            101, {}, {"max_instance_count": 101}, id="a maximum beyond that, or it would not be reached"
+        ),
         pytest.param(
             3,
-            {"cpu_utilization": 0.7},
+            {"cpuUtilization": 0.7},
             {"max_instance_count": 3, "cpu_utilization": 0.7},
             id="a target, with the maximum, or it never settles",
         ),
         pytest.param(
             3,
-            {"cpu_utilization": 0, "concurrency_utilization": 0.8},
+            {"cpuUtilization": 0, "concurrencyUtilization": 0.8},
             {"max_instance_count": 3, "cpu_utilization": 0.0, "concurrency_utilization": 0.8},
             id="a target of zero, which turns it off",
         ),
@@ -85,8 +91,7 @@ def test_limits_are_the_services(instances: dict[str, int], expected: dict[str, 
 def test_a_revision_has_limits_of_its_own_only_where_it_must(
     maximum: int, targets: dict[str, float], expected: dict[str, object] | None
 ):
-    service = settings(instances=model.Instances(max=maximum), scaling=model.Scaling.model_validate(targets))
-    assert revision_scaling(service) == expected
+    assert revision_scaling(settings(instances={"max": maximum}, scaling=targets)) == expected
 
 
 def test_no_launch_stage_is_said_even_for_targets(plan: Plan):
@@ -95,7 +100,10 @@ def test_no_launch_stage_is_said_even_for_targets(plan: Plan):
 
 
 def test_scaling_reaches_the_wire(socket: Plan):
-    assert one(socket, SERVICE, "api").inputs["scaling"] == {"scalingMode": "MANUAL", "manualInstanceCount": 3}
+    assert one(socket, SERVICE, "api").inputs["scaling"] == {
+        "scalingMode": "MANUAL",
+        "manualInstanceCount": 3,
+    }
     assert "scaling" not in template_of(socket, "api")
     assert template_of(socket, "mail")["scaling"] == {"maxInstanceCount": 120, "cpuUtilization": 0.7}
 
@@ -133,7 +141,7 @@ def test_the_template_says_how_requests_are_served(private: Plan):
     ],
 )
 def test_a_probe_says_everything(kind: dict[str, Any], expected: dict[str, object]):
-    asked = model.Probe(period=Decimal(10), timeout=Decimal(2), failures=3, **kind)
+    asked = model.Probe.model_validate({"period": "10s", "timeout": "2s", "failures": 3, **kind})
     assert probe(asked, 8080) == {
         "initial_delay_seconds": 0,
         "period_seconds": 10,
@@ -176,7 +184,7 @@ def test_what_the_connection_budget_counts_is_what_the_container_gets(private: P
 
 
 def test_manual_instances_are_counted_as_many_as_there_are(socket: Plan):
-    assert component(socket, "Service", "api").inputs["connections"]["instances"] == 3
+    assert as_dict(component(socket, "Service", "api").inputs["connections"])["instances"] == 3
 
 
 def test_a_service_without_database_counts_and_gets_nothing_of_it(private: Plan):

@@ -69,6 +69,8 @@ def shapes(kind: Any) -> st.SearchStrategy[Any]:
 
 def values(annotation: str) -> st.SearchStrategy[Any]:
     kind, _, rest = annotation.partition(" | ")
+    if kind.startswith("Literal"):
+        return st.sampled_from([None, "ODD", *re.findall(r'"(\w+)"', kind)])
     strategy = {
         "bool": st.booleans(),
         "int": WHOLE,
@@ -80,7 +82,7 @@ def values(annotation: str) -> st.SearchStrategy[Any]:
         "ProbeShape": st.deferred(lambda: shapes(ProbeShape)),
         "tuple[PortShape, ...]": st.deferred(lambda: st.lists(shapes(PortShape), max_size=3).map(tuple)),
         "tuple[VolumeShape, ...]": st.deferred(lambda: st.lists(shapes(VolumeShape), max_size=3).map(tuple)),
-    }[kind if not kind.startswith("Literal") else "str"]
+    }[kind]
     return st.none() | strategy if rest == "None" else strategy
 
 

@@ -1,16 +1,15 @@
-"""Previews of the small programs in tests/foreign: real processes under the real SDK, each run once."""
+"""Previews of the small programs in tests/foreign: real processes under the real SDK."""
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plimsoll.preview.offline import ProgramJob, preview_offline
 from plimsoll.preview.failure import PreviewError
+from plimsoll.preview.offline import ProgramJob, preview_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,23 +19,27 @@ if TYPE_CHECKING:
 FOREIGN = Path(__file__).parent.parent / "foreign"
 
 
-def job(name: str, stack: str = "dev", **changes: Any) -> ProgramJob:
+@pytest.fixture(scope="session")
+def job() -> Callable[..., ProgramJob]:
     """The program tests/foreign/NAME as a job."""
-    root = changes.pop("root", FOREIGN / name)
-    interpreter = changes.pop("interpreter", Path(sys.executable))
-    given = {"project": name, "root": root, "program": root, "interpreter": interpreter, "timeout": 30}
-    return ProgramJob(stack=stack, **(given | changes))
+
+    def make(name: str, stack: str = "dev", **changes: Any) -> ProgramJob:
+        root = changes.pop("root", FOREIGN / name)
+        given = {"program": root, "interpreter": Path(sys.executable), "timeout": 60.0, **changes}
+        return ProgramJob(project=name, stack=stack, root=root, **given)
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def preview() -> Callable[..., Plan]:
-    """Preview a foreign program."""
+def preview(job: Callable[..., ProgramJob]) -> Callable[..., Plan]:
+    """The plan of a foreign program."""
     return lambda *which, **changes: preview_offline(job(*which, **changes))
 
 
 @pytest.fixture(scope="session")
-def refusal() -> Callable[..., PreviewError]:
-    """Preview a foreign program that has no plan, and give the reason."""
+def refusal(job: Callable[..., ProgramJob]) -> Callable[..., PreviewError]:
+    """The reason why a foreign program has no plan."""
 
     def refused(*which: str, **changes: Any) -> PreviewError:
         with pytest.raises(PreviewError) as caught:

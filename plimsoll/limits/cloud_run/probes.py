@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.limits.cloud_run.shape import FACTS
-from plimsoll.limits.rules import Breach, listed, rule
+from plimsoll.limits.rules import Breach, listed, quoted, rule
 from plimsoll.units import format_seconds
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def probe_asks_in_one_way(shape: ServiceShape) -> Iterator[Breach]:
         if probe is None or probe.kinds is None:
             continue
         if len(probe.kinds) != 1 or probe.kinds[0] not in allowed:
-            said = listed(probe.kinds) or "nothing"
+            said = listed([quoted(kind) for kind in probe.kinds]) or "nothing"
             yield Breach(
                 (f"{name}.kinds",),
                 said,

@@ -6,6 +6,7 @@ should worry me.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from plimsoll.connections import ConnectionBudget
+    from plimsoll.preview.plan import Value
 
 _ASKED = {Source.OFFLINE: "offline: the real program under the real SDK, no engine or provider asked"}
 
@@ -117,7 +119,9 @@ def _resources(plan: Plan) -> Iterator[RenderableType]:
     yield _heading("RESOURCES", note)
     root = plan.root
     tree = Tree(Text(f"{plan.project} {plan.stack}", "bold"), guide_style="dim")
-    for child in plan.children(root.urn if root else None):
+    # Providers last: every resource names its own, and a reader rarely asks.
+    children = plan.children(root.urn if root else None)
+    for child in sorted(children, key=lambda child: child.type.startswith("pulumi:providers:")):
         _grow(tree, plan, child)
     yield Padding(tree, (0, 0, 0, 2))
 
@@ -184,7 +188,7 @@ def _one(plan: Plan, resource: Resource) -> Iterator[RenderableType]:
     yield from (Text(f"  {line}") for line in _inputs(resource.inputs, ""))
 
 
-def _inputs(value: object, path: str) -> Iterator[str]:
+def _inputs(value: Value, path: str) -> Iterator[str]:
     """One line for each leaf, with its whole path, as `ignore_changes` and differences write it."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
@@ -192,5 +196,7 @@ def _inputs(value: object, path: str) -> Iterator[str]:
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
             yield from _inputs(inner, f"{path}[{index}]")
+    elif isinstance(value, str | bool | int | float | dict | list) or value is None:
+        yield f"{path}: {json.dumps(value, ensure_ascii=False)}"
     else:
-        yield f"{path}: {written(value)}"  # ty: ignore[invalid-argument-type] (a leaf of a Value)
+        yield f"{path}: {written(value)}"

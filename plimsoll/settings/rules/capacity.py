@@ -35,7 +35,9 @@ def supply(database: Database) -> connections.Supply:
     return connections.Supply(
         max_connections=database.max_connections,
         reserve=database.reserve,
-        pooler=pooler and connections.Pooler(mode=pooler.mode, clients=pooler.clients, pool=pooler.pool),
+        pooler=None
+        if pooler is None
+        else connections.Pooler(mode=pooler.mode, clients=pooler.clients, pool=pooler.pool),
     )
 
 

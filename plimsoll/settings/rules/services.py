@@ -71,7 +71,7 @@ def _probe(probe: Probe | None) -> cloud_run.ProbeShape | None:
 
 
 def shape(service: Service, database: Database | None, network: Network | None) -> cloud_run.ServiceShape:
-    """What `plimsoll.limits` judges of a service, given the database that it may talk to, and the way there."""
+    """What `plimsoll.limits` judges of a service, given the database that it uses and the way there."""
     sessions = service.database
     sql = isinstance(database, CloudSqlDatabase) and sessions is not None
     socket = sql and database.address == "public"

@@ -53,8 +53,13 @@ def preview_hook():
     pulumi.ResourceHook("check", keep, pulumi.ResourceHookOptions(on_dry_run=True))
 
 
+class Vpc(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("awsx:ec2:Vpc", name, {"cidr": "10.0.0.0/16"}, remote=True)
+
+
 def remote_component():
-    pulumi.ComponentResource("awsx:ec2:Vpc", "vpc", {"cidr": "10.0.0.0/16"}, remote=True)
+    Vpc("vpc")
 
 
 def twice():

@@ -1,0 +1,271 @@
+"""Whatever a program does, its preview ends, leaves nothing running, and answers in words: no empty plan."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plimsoll.guest.process import FIRST_LINES, LAST_LINES, LONGEST_LINE, Output
+from plimsoll.preview.failure import Failure, PreviewError
+from plimsoll.preview.offline import ProgramJob, preview_offline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plimsoll.preview.plan import Plan
+
+NAME = "ill-behaved"
+PROGRAM = Path(__file__).parent.parent / "foreign" / NAME / "__main__.py"
+PROC = Path("/proc")
+
+
+def code_at(error: PreviewError) -> str:
+    """The line of the program that an error points at."""
+    assert error.place is not None
+    assert error.place.file == "__main__.py"
+    return PROGRAM.read_text().splitlines()[error.place.line - 1].strip()
+
+
+def still_running(mark: str) -> list[str]:
+    """The processes that carry a mark in their environment, once killed ones had time to disappear."""
+    for _ in range(100):
+        running = []
+        for process in PROC.glob("[0-9]*"):
+            try:
+                if mark.encode() in (process / "environ").read_bytes():
+                    running.append((process / "cmdline").read_text())
+            except OSError:
+                continue
+        if not running:
+            break
+        time.sleep(0.05)
+    return running
+
+
+RAISING = [
+    pytest.param("raises", "ValueError: a pool of 0 is too small", "raise ValueError(", id="an exception"),
+    pytest.param(
+        "raises-from", "because of KeyError: 'workers'", "raise RuntimeError(", id="one with a cause"
+    ),
+    pytest.param("raises-in-apply", "ZeroDivisionError", "number / 0", id="one inside apply"),
+    pytest.param("raises-when-asked", "could not be read", "raise Shy", id="one that cannot be read"),
+    pytest.param("recurses", "RecursionError", "again()", id="a runaway recursion"),
+    pytest.param("misses-config", "ill-behaved:region", 'require("region")', id="a missing setting"),
+    pytest.param("misses-module", "no_such_module_anywhere", "import no_such", id="a missing module"),
+    pytest.param("interrupted", "KeyboardInterrupt", "raise KeyboardInterrupt", id="an interrupt of its own"),
+]
+
+
+@pytest.mark.parametrize(("stack", "said", "code"), RAISING)
+def test_what_a_program_raises_is_told_with_its_place(
+    refusal: Callable[..., PreviewError], stack: str, said: str, code: str
+):
+    error = refusal(NAME, stack)
+    assert error.kind is Failure.PROGRAM_RAISED
+    assert said in error.message
+    assert code in code_at(error)
+
+
+def test_frames_are_the_programs_own_and_all_of_them_are_kept_for_debugging(
+    refusal: Callable[..., PreviewError],
+):
+    error = refusal(NAME, "raises")
+    assert [(frame.file, frame.function) for frame in error.frames] == [
+        ("__main__.py", "<module>"),
+        ("__main__.py", "raises"),
+        ("__main__.py", "deeper"),
+    ]
+    assert str(PROGRAM) in error.traceback
+    assert "pulumi/runtime" in error.traceback
+    assert [resource.name for resource in error.resources] == ["ill-behaved-raises", "first", "second"]
+
+
+def test_a_wrong_type_is_told_with_the_resource_and_the_property(refusal: Callable[..., PreviewError]):
+    error = refusal(NAME, "wrong-type")
+    assert error.kind is Failure.PROGRAM_RAISED
+    assert "'second'" in error.message
+    assert "unexpected input of type object for length" in error.message
+
+
+def test_a_syntax_error_is_told_where_it_is(refusal: Callable[..., PreviewError]):
+    error = refusal(NAME, "broken-syntax")
+    assert error.message == "SyntaxError: invalid syntax"
+    assert str(error.place) == "generated.py:1"
+
+
+def test_a_missing_module_is_told_to_which_interpreter(refusal: Callable[..., PreviewError]):
+    assert sys.executable in refusal(NAME, "misses-module").remedy
+
+
+ENDING = [
+    pytest.param("exits-0", Failure.EXITED, "sys.exit(0)", "sys.exit(0)", id="sys.exit(0)"),
+    pytest.param("exits-3", Failure.EXITED, "sys.exit(3)", "sys.exit(3)", id="sys.exit(3)"),
+    pytest.param("vanishes", Failure.NO_END_RECORD, "exit code 0", None, id="os._exit(0)"),
+    pytest.param("crashes", Failure.KILLED, "SIGSEGV", "SIGSEGV", id="a crash"),
+    pytest.param("is-killed", Failure.KILLED, "SIGKILL", None, id="a kill"),
+    pytest.param("closes-everything", Failure.NO_END_RECORD, "exit code", None, id="closed descriptors"),
+    pytest.param("logs-an-error", Failure.LOGGED_ERROR, "the region is closed", None, id="a logged error"),
+]
+
+
+@pytest.mark.parametrize(("stack", "kind", "said", "code"), ENDING)
+def test_an_early_end_is_never_a_plan(
+    refusal: Callable[..., PreviewError], stack: str, kind: Failure, said: str, code: str | None
+):
+    error = refusal(NAME, stack)
+    assert error.kind is kind
+    assert said in error.message
+    if code:
+        assert code in code_at(error)
+
+
+@pytest.mark.skipif(not PROC.exists(), reason="finds the descriptor in /proc")
+def test_a_program_that_takes_the_records_descriptor_gets_no_record_in_its_file(
+    refusal: Callable[..., PreviewError], tmp_path: Path
+):
+    taken = tmp_path / "taken"
+    error = refusal(NAME, "takes-the-number", environment={"TAKEN": str(taken)})
+    assert error.kind is Failure.NO_END_RECORD
+    assert taken.read_text() == ""
+
+
+HANGING = {
+    "hangs": "time.sleep(300)",
+    "spins": ("while True:", "pass"),
+    "hangs-in-c": 're.match("(a*)*b", "a" * 64)',
+    "awaits-forever": "await asyncio.Event().wait()",
+    "ignores-signals": "time.sleep(300)",
+}
+
+
+MARK = uuid.uuid4().hex
+
+
+@pytest.fixture(scope="module")
+def hung(job: Callable[..., ProgramJob]) -> dict[str, PreviewError]:
+    """Every program that hangs, previewed side by side: each takes its whole limit."""
+
+    def why(stack: str) -> PreviewError:
+        with pytest.raises(PreviewError) as caught:
+            preview_offline(job(NAME, stack, timeout=5.0, environment={"MARK": MARK}))
+        return caught.value
+
+    with ThreadPoolExecutor() as together:
+        return dict(zip(HANGING, together.map(why, HANGING), strict=True))
+
+
+@pytest.mark.parametrize("stack", HANGING)
+def test_a_program_that_hangs_is_ended_and_told_where_it_was(hung: dict[str, PreviewError], stack: str):
+    error = hung[stack]
+    assert error.kind is Failure.HUNG
+    assert "still running after 5 s" in error.message
+    assert code_at(error) in HANGING[stack]
+
+
+@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
+@pytest.mark.usefixtures("hung")
+def test_a_program_that_hangs_is_gone_afterwards():
+    assert not still_running(MARK)
+
+
+PERSISTENT = [
+    pytest.param("grandchild", id="a grandchild that holds the pipes"),
+    pytest.param("forks", id="a fork that sleeps"),
+    pytest.param("forks-a-copy", id="a fork that runs on as the program"),
+    pytest.param("daemonizes", id="a daemon"),
+    pytest.param("leaves-threads", id="threads, processes and a slow goodbye"),
+]
+
+
+@pytest.mark.parametrize("stack", PERSISTENT)
+def test_what_a_program_leaves_behind_does_not_hold_its_plan_up(preview: Callable[..., Plan], stack: str):
+    plan = preview(NAME, stack)
+    assert [resource.name for resource in plan.resources] == [f"ill-behaved-{stack}", "first"]
+
+
+@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("stack", ["grandchild", "forks", "leaves-threads"])
+def test_nothing_of_a_program_runs_on(preview: Callable[..., Plan], stack: str):
+    mark = uuid.uuid4().hex
+    preview(NAME, stack, environment={"MARK": mark})
+    assert not still_running(mark)
+
+
+WAITING = """
+import sys
+from pathlib import Path
+from plimsoll.preview.offline import ProgramJob, preview_offline
+
+root = Path(sys.argv[1])
+job = ProgramJob(project="waits", stack="dev", root=root, program=root, interpreter=Path(sys.executable))
+preview_offline(job, lambda urn: print(urn, flush=True))
+"""
+
+
+@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_nothing_of_a_program_outlives_the_command(tmp_path: Path, end: signal.Signals):
+    (tmp_path / "__main__.py").write_text(
+        "import asyncio, subprocess, sys, pulumi\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        "pulumi.run(asyncio.Event().wait)\n"
+    )
+    mark = uuid.uuid4().hex
+    command = subprocess.Popen(
+        [sys.executable, "-c", WAITING, tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"MARK": mark},
+        text=True,
+    )
+    assert command.stdout
+    assert "waits-dev" in command.stdout.readline()
+    command.send_signal(end)
+    _, said = command.communicate()
+    assert command.returncode != 0
+    assert ("KeyboardInterrupt" in said) == (end is signal.SIGINT)
+    assert not still_running(mark)
+
+
+class TestWhatAProgramPrints:
+    def test_is_kept_within_bounds(self, preview: Callable[..., Plan]):
+        output = preview(NAME, "prints-megabytes").program_output
+        assert len(output) == FIRST_LINES + 1 + LAST_LINES
+        assert output[0].startswith("line 0 ")
+        assert output[FIRST_LINES] == f"… {40_000 - FIRST_LINES - LAST_LINES} lines left out …"
+        assert output[-1].startswith("line 39999 ")
+
+    def test_may_be_one_endless_line(self, preview: Callable[..., Plan]):
+        [line] = preview(NAME, "prints-one-long-line").program_output
+        assert line == "y" * LONGEST_LINE + " …"
+
+    def test_may_be_no_text(self, preview: Callable[..., Plan]):
+        assert preview(NAME, "prints-binary").program_output[-1] == "\ufffd\ufffd no newline"
+
+    @pytest.mark.parametrize("stack", ["replaces-stdout", "closes-stdout"])
+    def test_may_go_nowhere(self, preview: Callable[..., Plan], stack: str):
+        assert preview(NAME, stack).program_output == ()
+
+    def test_is_no_answer_to_what_it_reads(self, preview: Callable[..., Plan]):
+        assert preview(NAME, "reads-stdin").program_output == ("read ''",)
+
+
+@pytest.mark.parametrize("chunks", [1, 7, 4096])
+def test_lines_are_the_same_however_the_bytes_arrive(chunks: int):
+    printed = "\n".join(["größe", "", "x" * (LONGEST_LINE + 1), *map(str, range(1200)), "end"]).encode()
+    output = Output()
+    for start in range(0, len(printed), chunks):
+        output.feed(printed[start : start + chunks])
+    lines = output.lines()
+    assert lines[:3] == ("größe", "", "x" * LONGEST_LINE + " …")
+    assert lines[FIRST_LINES] == "… 204 lines left out …"
+    assert lines[-2:] == ("1199", "end")
