@@ -64,7 +64,7 @@ def foundation_args(settings: Settings, names: Names) -> FoundationArgs:
         names=names,
         apis=sorted(apis),
         network=settings.network if private else None,
-        internet_through_network=private and any(service.egress == "all-traffic" for service in users),
+        internet_through_network=any(service.egress == "all-traffic" for service in users),
     )
 
 

@@ -224,14 +224,14 @@ def production_has_an_sla(shape: InstanceShape) -> Iterator[Breach]:
             ("availability", "production"),
             "ZONAL",
             "a production database of availability ZONAL has no SLA: one zone's failure stops it",
-            "choose REGIONAL (twice the price), or accept it",
+            "choose REGIONAL, or accept it",
         )
     if shape.tier in FACTS["shared_core"].names():
         yield Breach(
             ("tier", "production"),
             quoted(shape.tier),
             f"a production database on a shared core ({quoted(shape.tier)}) has no SLA",
-            "choose db-custom-1-3840 or larger",
+            "choose a machine type with cores of its own, such as db-custom-2-7680",
         )
 
 

@@ -174,7 +174,7 @@ def sensitivity_is_said(shape: VariableShape) -> Iterator[Breach]:
         )
 
 
-@rule("vercel/variable-development", rows=(54,), fact="variable_development", severity=Severity.ADVICE)
+@rule("vercel/variable-development", rows=(54,), fact="variable_development")
 def development_is_not_sensitive(shape: VariableShape) -> Iterator[Breach]:
     """Row 54: `vercel env pull` hands development's values to laptops, which a sensitive one cannot be."""
     target = FACTS["variable_development"].text()
@@ -182,9 +182,8 @@ def development_is_not_sensitive(shape: VariableShape) -> Iterator[Breach]:
         yield Breach(
             ("sensitive", "targets"),
             f"sensitive true, target {target}",
-            f"variable {quoted(shape.key)} is sensitive and has target {target}, which Vercel long refused "
-            "and laptops cannot read",
-            f"give {target} a value of its own that is no secret",
+            f"variable {quoted(shape.key)} is sensitive and has target {target}, where Vercel hides nothing",
+            f"declare it for {target} by itself, with a value that is no secret",
         )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pulumi.runtime.proto import resource_pb2
 
+from plimsoll.preview.decode import text_value
 from plimsoll.preview.failure import own_file
 from plimsoll.preview.plan import (
     STACK_TYPE,
@@ -81,6 +82,7 @@ def to_resources(
         if isinstance(request, resource_pb2.ReadResourceRequest):
             custom, steps, by_property = True, (Step.READ,), {}
             options = Options(
+                import_id=request.id if isinstance(text_value(request.id), str) else "",
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
                 version=package.version,
                 plugin_download_url=request.pluginDownloadURL,

@@ -106,7 +106,7 @@ class Decoder:
         """One value."""
         match wire.WhichOneof("kind"):
             case "string_value":
-                return _text(wire.string_value)
+                return text_value(wire.string_value)
             case "number_value":
                 return _number(wire.number_value)
             case "bool_value":
@@ -169,7 +169,8 @@ class Decoder:
         return UNKNOWN
 
 
-def _text(text: str) -> Value:
+def text_value(text: str) -> str | Unknown | Secret:
+    """A text, unless it stands for what is unknown or could not be decrypted."""
     if text == UNKNOWN_TEXT:
         return UNKNOWN
     return Secret(unknown=True) if has_placeholder(text) else text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from plimsoll.preview.plan import Diagnostic, Resource, Severity, SourcePosition
+from typing_extensions import override
+
+from plimsoll.preview.plan import Diagnostic, Resource, Severity, SourcePosition, diagnostic_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,6 +71,11 @@ class Frame:
     function: str
     text: str
 
+    @override
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}"
+        return "  ".join(filter(None, (where, self.function and f"in {self.function}", self.text)))
+
 
 class PreviewError(Exception):
     """There is no plan.
@@ -104,6 +111,18 @@ class PreviewError(Exception):
     def place(self) -> SourcePosition | None:
         """Where it happened: the innermost of the program's own frames."""
         return SourcePosition(self.frames[-1].file, self.frames[-1].line) if self.frames else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The reason as JSON-ready data, for machines; the whole traceback is left out."""
+        return {
+            "kind": self.kind.value,
+            "message": self.message,
+            "remedy": self.remedy,
+            "frames": [asdict(frame) for frame in self.frames],
+            "declared": [resource.urn for resource in self.resources],
+            "diagnostics": [diagnostic_to_json(said) for said in self.diagnostics],
+            "programOutput": list(self.program_output),
+        }
 
 
 @dataclass(frozen=True, slots=True)

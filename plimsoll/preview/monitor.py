@@ -26,7 +26,7 @@ from pulumi.runtime.proto import (
 from typing_extensions import override
 
 from plimsoll.preview.declared import Declaration, build_urn, declare, inputs_of
-from plimsoll.preview.decode import UNKNOWN_TEXT, has_placeholder, hide_placeholders, mark_secret
+from plimsoll.preview.decode import UNKNOWN_TEXT, hide_placeholders, mark_secret, text_value
 from plimsoll.preview.failure import ASK_THE_ENGINE, Refusal
 from plimsoll.preview.plan import STACK_TYPE, Diagnostic, Severity
 
@@ -143,10 +143,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 declaration,
             )
         self._keep(declaration, context)
-        known = request.id != UNKNOWN_TEXT and not has_placeholder(request.id)
         return resource_pb2.ReadResourceResponse(
             urn=declaration.urn,
-            id=request.id if known else "",
+            id=request.id if isinstance(text_value(request.id), str) else "",
             properties=self._answer(request.properties, list(request.additionalSecretOutputs)),
         )
 
@@ -351,4 +350,4 @@ def serving(monitor: Monitor, engine: Engine) -> Generator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.stop(grace=None)
+        server.stop(grace=None).wait()

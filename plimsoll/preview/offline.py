@@ -23,6 +23,9 @@ from plimsoll.preview.plan import Plan, Resource, Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from plimsoll.guest.process import Ended
+    from plimsoll.preview.monitor import Engine, Monitor
+
 __all__ = ["Failure", "PreviewError", "ProgramJob", "find_interpreter", "preview_offline"]
 
 DEFAULT_TIMEOUT: Final = 60.0
@@ -81,72 +84,39 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     `on_event` is called, in this thread, with the URN of each resource as the program declares it.
     """
     began = time.monotonic()
-    root, program = job.root.absolute(), job.program.absolute()
-    directory = _directory_of(program)
     config, sealed_keys = seal(job.config, job.undecryptable)
-    try:
-        guest = Guest(job.interpreter, GUEST, directory=directory, environment=_environment(job))
-    except OSError as error:
-        raise PreviewError(
-            Failure.NO_INTERPRETER,
-            f"{job.interpreter} cannot be started: {error.strerror}",
-            remedy="Set `runtime.options.virtualenv` in Pulumi.yaml to the project's virtual environment.",
-        ) from error
-    with guest:
-        # Imported while the guest starts: the SDK's stubs take a tenth of a second, and the guest three.
-        from plimsoll.preview.declared import to_resources  # noqa: PLC0415
-        from plimsoll.preview.monitor import Engine, Monitor, serving  # noqa: PLC0415
+    ran = _run(job, config, sealed_keys, on_event or (lambda _: None))
 
-        engine = Engine()
-        monitor = Monitor(
-            project=job.project,
-            stack=job.stack,
-            organization=job.organization,
-            root=root,
-            on_declared=lambda urn: guest.news.put(("declared", urn)),
-        )
-        with serving(monitor, engine) as address:
-            order = {
-                "monitor": address,
-                "engine": address,
-                "project": job.project,
-                "stack": job.stack,
-                "organization": job.organization,
-                "config": config,
-                "secret_keys": sorted(job.secret_keys | job.undecryptable),
-                "sealed_keys": sorted(sealed_keys),
-                "program": str(program),
-                "directory": str(directory),
-                "root": str(root),
-            }
-            guest.tell(json.dumps(order).encode())
-            ended = guest.wait(job.timeout, on_event or (lambda _: None))
+    from plimsoll.preview.declared import to_resources  # noqa: PLC0415 (see _run)
 
     decoder = Decoder()
     for key in job.secret_keys - job.undecryptable:
         decoder.note_secret(config.get(key, ""))
-    # They arrive in another order each time; the program's own is in the end record.
-    own_order = dict.fromkeys([*(ended.record or {}).get("declared", ()), *monitor.declarations])
+    monitor, record = ran.monitor, ran.ended.record or {}
+    # Registrations arrive in another order each time; the program's own is in the end record.
+    own_order = dict.fromkeys([*record.get("declared", ()), *monitor.declarations])
     declarations = [monitor.declarations[urn] for urn in own_order if urn in monitor.declarations]
     resources = to_resources(declarations, monitor.outputs, monitor.packages, decoder)
-    stack_outputs = monitor.outputs.get(monitor.stack_urn)
-    outputs = decoder.properties(stack_outputs) if stack_outputs is not None else {}
+    registered = monitor.outputs.get(monitor.stack_urn)
+    outputs = {} if registered is None else decoder.properties(registered)
 
     mask = Mask(decoder.secret_texts, decoder.secret_parts)
     resources = tuple(_masked(resource, mask) for resource in resources)
-    diagnostics = tuple(replace(said, message=mask.text(said.message)) for said in engine.diagnostics)
-    program_output = tuple(mask.text(line) for line in guest.output.lines())
-    run = Run(
-        ended=ended,
-        refusals=monitor.refusals,
-        diagnostics=diagnostics,
-        stack_registered=stack_outputs is not None,
-        root=root,
-        interpreter=job.interpreter,
-        timeout=job.timeout,
-        mask=mask,
+    diagnostics = tuple(replace(said, message=mask.text(said.message)) for said in ran.engine.diagnostics)
+    program_output = tuple(map(mask.text, ran.output))
+    error = explain(
+        Run(
+            ended=ran.ended,
+            refusals=monitor.refusals,
+            diagnostics=diagnostics,
+            stack_registered=registered is not None,
+            root=job.root.absolute(),
+            interpreter=job.interpreter,
+            timeout=job.timeout,
+            mask=mask,
+        )
     )
-    if error := explain(run):
+    if error:
         error.resources, error.diagnostics, error.program_output = resources, diagnostics, program_output
         raise error
     return Plan(
@@ -159,8 +129,60 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
         diagnostics=diagnostics,
         program_output=program_output,
         seconds=time.monotonic() - began,
-        sdk_version=run.record["sdk"],
+        sdk_version=record["sdk"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    ended: Ended
+    monitor: Monitor
+    engine: Engine
+    output: tuple[str, ...]
+
+
+def _run(
+    job: ProgramJob, config: Mapping[str, str], sealed_keys: frozenset[str], on_event: Callable[[str], None]
+) -> _Ran:
+    """Start the guest, serve it until it is through, and leave nothing of it."""
+    root, program = job.root.absolute(), job.program.absolute()
+    directory = _directory_of(program)
+    try:
+        guest = Guest(job.interpreter.absolute(), GUEST, directory=directory, environment=_environment(job))
+    except OSError as error:
+        raise PreviewError(
+            Failure.NO_INTERPRETER,
+            f"{job.interpreter} cannot be started: {error.strerror}",
+            remedy="Set `runtime.options.virtualenv` in Pulumi.yaml to the project's virtual environment.",
+        ) from error
+    with guest:
+        # While the guest imports the SDK for itself: our part of it costs a tenth of a second, gRPC included.
+        from plimsoll.preview import monitor as services  # noqa: PLC0415
+
+        engine = services.Engine()
+        monitor = services.Monitor(
+            project=job.project,
+            stack=job.stack,
+            organization=job.organization,
+            root=root,
+            on_declared=lambda urn: guest.news.put(("declared", urn)),
+        )
+        with services.serving(monitor, engine) as address:
+            order = {
+                "monitor": address,
+                "engine": address,
+                "project": job.project,
+                "stack": job.stack,
+                "organization": job.organization,
+                "config": config,
+                "secret_keys": sorted(job.secret_keys | job.undecryptable),
+                "sealed_keys": sorted(sealed_keys),
+                "program": str(program),
+                "root": str(root),
+            }
+            guest.tell(json.dumps(order).encode())
+            ended = guest.wait(job.timeout, on_event)
+    return _Ran(ended, monitor, engine, guest.output.lines())
 
 
 def _directory_of(program: Path) -> Path:

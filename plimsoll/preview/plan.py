@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
@@ -139,8 +139,9 @@ class Alias:
 class Options:
     """The resource options, as the program gave them or as the resource inherits them from its parent.
 
-    `delete_before_replace` is None where the program left it to the provider. `custom_timeouts` maps create,
-    read, update and delete to durations such as "10m".
+    `import_id` is the id of what is imported or read, "" where that is unknown. `delete_before_replace` is
+    None where the program left it to the provider. `custom_timeouts` maps create, read, update and delete to
+    durations such as "10m".
     """
 
     protect: bool = False
@@ -256,7 +257,7 @@ class Plan:
         return tuple(resource for resource in self.resources if resource.type == type_)
 
 
-def to_json(plan: Plan) -> dict[str, object]:
+def to_json(plan: Plan) -> dict[str, Any]:
     """The plan as JSON-ready data, stable and versioned by `schema`.
 
     Keys are the fields of the classes above, in camelCase. Inside `inputs` and `outputs` a value is plain
@@ -281,15 +282,17 @@ def to_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 3),
         "resources": [_resource_to_json(resource) for resource in plan.resources],
         "outputs": {name: value_to_json(value) for name, value in plan.outputs.items()},
-        "diagnostics": [
-            {"severity": said.severity.value, "message": said.message, "urn": said.urn}
-            for said in plan.diagnostics
-        ],
+        "diagnostics": [diagnostic_to_json(said) for said in plan.diagnostics],
         "programOutput": list(plan.program_output),
     }
 
 
-def _resource_to_json(resource: Resource) -> dict[str, object]:
+def diagnostic_to_json(said: Diagnostic) -> dict[str, Any]:
+    """One diagnostic as JSON-ready data."""
+    return {"severity": said.severity.value, "message": said.message, "urn": said.urn}
+
+
+def _resource_to_json(resource: Resource) -> dict[str, Any]:
     source = resource.source
     provider = resource.provider
     return {
@@ -311,9 +314,9 @@ def _resource_to_json(resource: Resource) -> dict[str, object]:
     }
 
 
-def _options_to_json(options: Options) -> dict[str, object]:
+def _options_to_json(options: Options) -> dict[str, Any]:
     """Only the options that were given: a resource without any has `{}`."""
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     default = Options()
     for spec in fields(Options):
         value = getattr(options, spec.name)
@@ -329,7 +332,7 @@ def _options_to_json(options: Options) -> dict[str, object]:
     return given
 
 
-def _fields_to_json(alias: Alias) -> dict[str, object]:
+def _fields_to_json(alias: Alias) -> dict[str, Any]:
     return {_camel(spec.name): value for spec in fields(alias) if (value := getattr(alias, spec.name))}
 
 

@@ -43,7 +43,8 @@ class Fault:
 
     @override
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        line = "" if self.line is None else f":{self.line}" if self.file else f"line {self.line}"
+        place = f"{self.file or ''}{line}" or None
         said = ": ".join(
             str(part) for part in (place, self.key, self.value, self.message.rstrip(".")) if part is not None
         )

@@ -212,17 +212,16 @@ def read_project(file: Path) -> Project:
 
 def _runtime(report: Report, tree: Mapping) -> tuple[str, dict[str, object]]:
     node = tree.get("runtime")
-    if node is None:
-        return "", {}
+    if isinstance(node, Mapping):
+        report.only(node, ("runtime",), ("name", "options"))
+        options = report.map(node, "options", ("runtime",))
+        values = {} if options is None else {key.text: to_python(value) for key, value in options.entries}
+        return report.text(node, "name", ("runtime",)) or "", values
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
         return node.value, {}
-    runtime = report.map(tree, "runtime", known=("name", "options"))
-    if runtime is None:
-        report.note("file/type", node, ("runtime",), "this is no runtime", "write runtime: python")
-        return "", {}
-    options = report.map(runtime, "options", ("runtime",))
-    name = report.text(runtime, "name", ("runtime",)) or ""
-    return name, {} if options is None else {key.text: to_python(value) for key, value in options.entries}
+    if node is not None:
+        report.note("project/runtime", node, ("runtime",), "this is no runtime", "write runtime: python")
+    return "", {}
 
 
 def _config(report: Report, project: str, tree: Mapping) -> tuple[dict[str, Declaration], str | None]:

@@ -55,14 +55,15 @@ class Report:
             raise SettingsError(self.faults)
 
     def root(self, tree: Node | None, known: tuple[str, ...]) -> Mapping:
-        """The map that a file is, empty where there is none.
+        """The map that a file is, empty where there is none; raises where it is something else.
 
         The engine ignores keys that it does not know: so do we, unless one looks like a slip of the pen.
         """
-        if not isinstance(tree, Mapping):
-            if tree is not None:
-                self.note("file/type", tree, (), "this file is not a map", f"begin it with {known[0]}:")
+        if tree is None:
             return Mapping((), 1, 1)
+        if not isinstance(tree, Mapping):
+            self.note("file/type", tree, (), "this file is not a map", f"begin it with {known[0]}:")
+            raise SettingsError(self.faults)
         for key, _ in tree.entries:
             if not isinstance(key.value, str):
                 self.note("config/key", key, (key.text,), "a key on the top level must be text", "quote it")

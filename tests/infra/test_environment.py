@@ -117,10 +117,8 @@ def test_advice_is_given_as_warnings(private: Plan):
 def test_wrong_settings_end_the_program_in_their_own_words():
     with pytest.raises(PreviewError) as ended:
         preview(changed(EXTERNAL, {"services.api.memory": "8Gi", "budgets.checkout": {"p95": "1s"}}))
-    said = str(ended.value)
-    assert "plimsoll:services.api.memory" in said
-    assert "plimsoll:budgets.checkout" in said
-    assert "Traceback" not in said
+    keys = [line.split(": ")[0] for line in str(ended.value).splitlines()]
+    assert {"plimsoll:services.api.memory", "plimsoll:budgets.checkout"} <= set(keys)
 
 
 @pytest.mark.parametrize("environment", ["external", "socket"])

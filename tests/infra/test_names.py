@@ -52,9 +52,9 @@ def test_two_services_never_share_an_account(first: str, second: str):
 
 
 def test_what_the_stack_file_says_of_labels_wins():
-    assert names(team="goals", application="other").labels(service="api") == {
-        "application": "other",
-        "environment": "dev",
+    assert names(team="goals", environment="staging").labels(service="api") == {
+        "application": "goals",
+        "environment": "staging",
         "service": "api",
         "team": "goals",
     }

@@ -228,6 +228,15 @@ def test_the_account_may_read_each_of_its_secrets_once_and_nothing_else(private:
     assert private.of_type(ROLE_GRANT) == ()
 
 
+def test_a_grant_is_named_after_its_secret(private: Plan):
+    """After a variable, it would be made anew and then taken away when the variable is renamed."""
+    assert {each.name for each in private.of_type(SECRET_GRANT)} == {
+        "api-goals-trial-database-url",
+        "api-openai-api-key",
+        "api-acme-shared/partner",
+    }
+
+
 def test_every_service_runs_as_an_account_of_its_own(private: Plan):
     assert {each.name: each.inputs["accountId"] for each in private.of_type(ACCOUNT)} == {
         "api": "goals-api",

@@ -88,7 +88,6 @@ ADVICE = {
     "cloud-sql/tier-unknown",
     "cloud-sql/sla",
     "vercel/function-timeout-without-fluid",
-    "vercel/variable-development",
     "vercel/region",
     "supabase/compute",
     "supabase/max-connections",

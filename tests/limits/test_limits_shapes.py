@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ WORD = st.text(max_size=80) | st.sampled_from(
 WORDS = st.lists(WORD, max_size=3).map(tuple)
 
 
+@cache
 def shapes(kind: Any) -> st.SearchStrategy[Any]:
     """Shapes of a kind with anything in their fields, by the fields' annotations."""
     return st.builds(kind, **{field.name: values(str(field.type)) for field in dataclasses.fields(kind)})
@@ -157,6 +159,27 @@ def test_following_either_remedy_for_memory_puts_it_right(cpu, memory):
     assert problems(cpu=cpu, memory=parse_memory(changed[1])) == []
     assert raised is not None or memory > 32 * 2**30
     assert raised is None or problems(cpu=Decimal(raised[1]), memory=memory) == []
+
+
+@pytest.mark.parametrize(
+    ("edition", "fields", "message"),
+    [
+        (
+            "ENTERPRISE_PLUS",
+            ("tier", "edition"),
+            "edition ENTERPRISE_PLUS has no machine type 'db-g1-small': that is ENTERPRISE's",
+        ),
+        (
+            None,
+            ("edition", "tier"),
+            "edition ENTERPRISE_PLUS, which POSTGRES_17 gets when none is set, has no machine type "
+            "'db-g1-small': that is ENTERPRISE's",
+        ),
+    ],
+)
+def test_the_wrong_edition_points_at_what_was_said_or_left_out(edition, fields, message):
+    [problem] = check_instance(InstanceShape(version="POSTGRES_17", edition=edition, tier="db-g1-small"))
+    assert (problem.fields, problem.message) == (fields, message)
 
 
 def test_a_problem_reads_as_a_sentence_with_its_numbers():

@@ -25,7 +25,7 @@ def job() -> Callable[..., ProgramJob]:
 
     def make(name: str, stack: str = "dev", **changes: Any) -> ProgramJob:
         root = changes.pop("root", FOREIGN / name)
-        given = {"program": root, "interpreter": Path(sys.executable), "timeout": 60.0, **changes}
+        given: dict[str, Any] = {"program": root, "interpreter": Path(sys.executable), **changes}
         return ProgramJob(project=name, stack=stack, root=root, **given)
 
     return make

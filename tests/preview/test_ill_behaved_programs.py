@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -89,6 +90,17 @@ def test_frames_are_the_programs_own_and_all_of_them_are_kept_for_debugging(
     assert [resource.name for resource in error.resources] == ["ill-behaved-raises", "first", "second"]
 
 
+def test_the_reason_is_json_too(refusal: Callable[..., PreviewError]):
+    written = json.loads(json.dumps(refusal(NAME, "raises").to_json()))
+    assert written["kind"] == "program-raised"
+    assert written["frames"][-1]["text"] == 'raise ValueError(f"a pool of {pool} is too small")'
+    assert [urn.rpartition("::")[2] for urn in written["declared"]] == [
+        "ill-behaved-raises",
+        "first",
+        "second",
+    ]
+
+
 def test_a_wrong_type_is_told_with_the_resource_and_the_property(refusal: Callable[..., PreviewError]):
     error = refusal(NAME, "wrong-type")
     assert error.kind is Failure.PROGRAM_RAISED
@@ -124,7 +136,7 @@ def test_an_early_end_is_never_a_plan(
     error = refusal(NAME, stack)
     assert error.kind is kind
     assert said in error.message
-    if code:
+    if code is not None:
         assert code in code_at(error)
 
 

@@ -129,6 +129,8 @@ class TestResources:
         steps = {name: only(shop, name).steps for name in ("key", "owned", "seen")}
         assert steps == {"key": (Step.CREATE,), "owned": (Step.IMPORT,), "seen": (Step.READ,)}
         assert only(shop, "seen").read
+        ids = {name: only(shop, name).options.import_id for name in ("key", "owned", "seen")}
+        assert ids == {"key": "", "owned": "blue-whale", "seen": "red-fox"}
 
     def test_of_a_dynamic_provider_are_ordinary_and_never_created(self, shop: Plan):
         door = only(shop, "door")

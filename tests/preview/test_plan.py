@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ from plimsoll.preview.plan import (
 )
 
 
-def resource(urn: str, type_: str, name: str, parent: str | None, **given: object) -> Resource:
+def resource(urn: str, type_: str, name: str, parent: str | None, **given: Any) -> Resource:
     plain = Resource(
         urn=urn,
         type=type_,
@@ -47,7 +48,7 @@ def resource(urn: str, type_: str, name: str, parent: str | None, **given: objec
         source=None,
         steps=(Step.CREATE,),
     )
-    return dataclasses.replace(plain, **given)  # ty: ignore[invalid-argument-type] (each test's own fields)
+    return dataclasses.replace(plain, **given)
 
 
 STACK = resource("urn:stack", "pulumi:pulumi:Stack", "shop-dev", None, custom=False)

@@ -47,14 +47,15 @@ def cpu_exists(shape: ServiceShape) -> Iterator[Breach]:
         return
     small, whole = FACTS["cpu_below_one"], FACTS["cpu_whole"].value
     steps = f"from {format_cpu(small.number('from'))} in steps of {format_cpu(small.number('step'))}"
-    around = [max((one for one in whole if one < shape.cpu), default=f"a value {steps}")]
-    around += sorted(one for one in whole if one > shape.cpu)[:1]
+    below = [one for one in whole if one < shape.cpu]
+    above = [one for one in whole if one > shape.cpu]
+    nearest = [*below[-1:], *above[:1]] if below else [min(whole), f"a value {steps}"]
     yield Breach(
         ("cpu",),
         format_cpu(shape.cpu),
         f"an instance has {listed(whole, 'or')} vCPU, or less than {min(whole)} {steps}, "
         f"but not {format_cpu(shape.cpu)}",
-        f"write {listed(around, 'or')}",
+        f"write {listed(nearest, 'or')}",
     )
 
 

@@ -1,0 +1,266 @@
+"""The command as a person or a machine calls it: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+Golden = Callable[[str, str], None]
+
+
+def plimsoll(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "plimsoll", *arguments],
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    """The JSON that a machine reads; standard error must not be needed."""
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's files; the program itself stays where it is."""
+    for file in ROOT.glob("Pulumi*.yaml"):
+        shutil.copy(file, tmp_path)
+    text = (tmp_path / "Pulumi.yaml").read_text("utf-8")
+    text = text.replace("main: infra", f"main: {ROOT / 'infra'}")
+    (tmp_path / "Pulumi.yaml").write_text(
+        text.replace("virtualenv: .venv", f"virtualenv: {sys.prefix}"), "utf-8"
+    )
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+class TestHelp:
+    def test_names_every_command_and_the_exit_codes(self):
+        done = plimsoll("--help")
+        assert done.returncode == 0
+        assert all(word in done.stdout for word in ("preview", "check", "schema", "Exit codes"))
+
+    @pytest.mark.parametrize("command", ["preview", "check", "schema"])
+    def test_of_a_command_says_its_options(self, command: str):
+        assert "--project" in plimsoll(command, "--help").stdout
+
+    def test_waits_for_nothing_that_it_does_not_need(self):
+        code = (
+            "import sys; sys.argv = ['plimsoll', '--help']\n"
+            "from plimsoll.cli import main\n"
+            "try: main()\nexcept SystemExit: pass\n"
+            "print([name for name in ('pydantic', 'pulumi', 'grpc', 'ruamel') if name in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+    def test_says_its_version(self):
+        assert re.fullmatch(r"plimsoll \d+\.\d+\.\d+\n", plimsoll("--version").stdout)
+
+    def test_completes_environments_in_the_shell(self):
+        done = plimsoll(_PLIMSOLL_COMPLETE="complete_bash", COMP_WORDS="plimsoll preview p", COMP_CWORD="2")
+        assert done.stdout.split() == ["prod"]
+
+
+class TestCheck:
+    def test_the_shipped_files_hold(self):
+        done = plimsoll("check")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "dev and prod share no project, host, database or secret" in done.stdout
+
+    def test_prints_every_fault_to_standard_error(self, project: Path):
+        file = project / "Pulumi.dev.yaml"
+        text = file.read_text("utf-8").replace("memory: 512Mi", "memory: 8Gi").replace("cdg1", "mars")
+        file.write_text(text, "utf-8")
+        done = plimsoll("check", "dev", cwd=project)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        line = text[: text.index("memory: 8Gi")].count("\n") + 1
+        assert f"Pulumi.dev.yaml:{line}  plimsoll:services.api.memory" in done.stderr
+        assert "8Gi" in done.stderr
+        assert "cloud-run/memory-by-cpu" in done.stderr
+        assert "plimsoll:frontend.region" in done.stderr
+
+    def test_says_the_same_to_a_machine(self, project: Path):
+        file = project / "Pulumi.dev.yaml"
+        file.write_text(file.read_text("utf-8").replace("memory: 512Mi", "memory: 8Gi"), "utf-8")
+        done = plimsoll("check", "--json", cwd=project)
+        said = answer(done)
+        assert done.returncode == 2
+        assert said["ok"] is False
+        assert said["environments"]["prod"] == {"ok": True, "faults": []}
+        (fault,) = said["environments"]["dev"]["faults"]
+        assert fault["file"] == "Pulumi.dev.yaml"
+        assert fault["key"] == "plimsoll:services.api.memory"
+        assert fault["rule"] == "cloud-run/memory-by-cpu"
+        assert fault["severity"] == "error"
+
+    def test_an_environment_that_is_not_there_is_answered_with_the_nearest(self, project: Path):
+        done = plimsoll("check", "prd", cwd=project)
+        assert done.returncode == 2
+        assert "prod" in done.stderr
+
+    def test_outside_a_project(self, tmp_path: Path):
+        done = plimsoll("check", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "Pulumi.yaml" in done.stderr
+
+    def test_of_a_project_without_environments(self, project: Path):
+        for file in project.glob("Pulumi.*.yaml"):
+            file.unlink()
+        done = plimsoll("check", cwd=project)
+        assert done.returncode == 2
+        assert "no environment" in done.stderr
+
+
+BAD_FILES: dict[str, bytes] = {
+    "of-another-project": b"config:\n  shop:prices:\n    bread: 3\n",
+    "unreadable-yaml": b"config:\n  plimsoll:cloud: [\n",
+    "duplicate-key": b"config:\n  plimsoll:cloud: {}\n  plimsoll:cloud: {}\n",
+    "tab": b"config:\n\tplimsoll:cloud: {}\n",
+    "too-large": b"config:\n" + b"  # padding\n" * 100_000,
+    "empty": b"",
+    "binary": bytes(range(256)),
+    "not-utf-8": "config:\n  plimsoll:cloud: \u00e9\n".encode("latin-1"),
+    "a-list": b"- config\n",
+    "a-word": b"config\n",
+}
+
+
+@pytest.mark.parametrize("command", ["check", "preview"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_gets_clear_errors_and_nothing_is_written(project: Path, command: str, name: str):
+    (project / "Pulumi.dev.yaml").write_bytes(BAD_FILES[name])
+    before = contents(project)
+    done = plimsoll(command, "dev", cwd=project)
+    assert done.returncode == 2, done.stdout
+    assert done.stdout == ""
+    assert "Pulumi.dev.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert contents(project) == before
+
+
+class TestPreview:
+    @pytest.mark.parametrize("stack", ["dev", "prod"])
+    def test_shows_budgets_connections_tree_and_outputs(self, stack: str, golden: Golden):
+        done = plimsoll("preview", stack)
+        assert (done.returncode, done.stderr) == (0, "")
+        golden(f"preview-{stack}.txt", re.sub(r"\d+\.\d s$", "0.0 s", done.stdout, flags=re.MULTILINE))
+
+    def test_says_the_same_to_a_machine(self):
+        said = answer(plimsoll("preview", "dev", "--json"))
+        assert said["source"] == "offline"
+        assert said["knowsState"] is False
+        assert said["budgets"]["goal-list"]["p95"] == "300ms"
+        assert said["connections"]["fits"] is True
+        assert said["connections"]["sums"][0]["used"] == 13
+        (service,) = [one for one in said["resources"] if one["type"] == "gcp:cloudrunv2/service:Service"]
+        assert service["inputs"]["template"]["maxInstanceRequestConcurrency"] == 40
+        assert service["source"]["file"] == "infra/service.py"
+
+    def test_takes_dev_where_no_environment_is_named(self):
+        assert answer(plimsoll("preview", "--json"))["stack"] == "dev"
+
+    def test_shows_one_resource_whole(self):
+        done = plimsoll("preview", "dev", "--resource", "network")
+        assert done.returncode == 0
+        assert 'name: "goals-dev"' in done.stdout
+        assert "declared at" in done.stdout
+
+    def test_a_resource_that_is_not_there_is_answered_with_the_nearest(self):
+        done = plimsoll("preview", "dev", "--resource", "netwrok")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "did you mean `network`?" in done.stderr
+
+    def test_settings_that_break_a_rule_are_said_with_their_lines(self, project: Path):
+        file = project / "Pulumi.dev.yaml"
+        file.write_text(file.read_text("utf-8").replace("memory: 512Mi", "memory: 8Gi"), "utf-8")
+        done = plimsoll("preview", "dev", cwd=project)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.search(r"Pulumi\.dev\.yaml:\d+: plimsoll:services\.api\.memory", done.stderr)
+        assert "Traceback" not in done.stderr
+
+    def test_what_is_encrypted_is_previewed_as_unknown_and_stays_secret(self, project: Path):
+        file = project / "Pulumi.prod.yaml"
+        text = file.read_text("utf-8").replace(
+            "    env:\n      NEXT_PUBLIC",
+            "    env:\n      SESSION: { config: session, sensitive: true, targets: [production] }\n      NEXT_PUBLIC",
+        )
+        text += "  plimsoll:session:\n    secure: v1:canary:canary\nencryptionsalt: v1:x\n"
+        file.write_text(text, "utf-8")
+        done = plimsoll("preview", "prod", "--json", cwd=project)
+        assert done.returncode == 0, done.stderr
+        (variable,) = [one for one in answer(done)["resources"] if one["name"] == "SESSION"]
+        assert variable["inputs"]["value"] == {"$": "secret", "unknown": True}
+        assert "canary" not in done.stdout + done.stderr
+
+    @pytest.mark.parametrize(
+        ("program", "words"),
+        [
+            ("raise ValueError('half-way')", ["ValueError: half-way", "__main__.py:1"]),
+            ("import sys; sys.exit(3)", ["exit"]),
+            ("import os; os._exit(0)", ["os._exit"]),
+            ("import os; os.kill(os.getpid(), 11)", ["SIGSEGV"]),
+            ("import subprocess; subprocess.Popen(['sleep', '60']); raise SystemExit(1)", ["exit"]),
+            ("while True: pass", ["__main__.py:1"]),
+            ("import nonsense", ["ModuleNotFoundError"]),
+            ("x = (", ["SyntaxError"]),
+        ],
+        ids=["raises", "exits", "os-exit", "crashes", "grandchild", "hangs", "imports-nothing", "no-python"],
+    )
+    def test_a_program_without_an_end_is_never_an_empty_plan(
+        self, tmp_path: Path, program: str, words: list[str]
+    ):
+        (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
+        (tmp_path / "__main__.py").write_text(program + "\n", "utf-8")
+        done = plimsoll("preview", "--timeout", "5", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert all(word in done.stderr for word in words), done.stderr
+
+    def test_a_failed_program_is_told_to_a_machine_too(self, tmp_path: Path):
+        (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
+        (tmp_path / "__main__.py").write_text("raise ValueError('half-way')\n", "utf-8")
+        done = plimsoll("preview", "--json", cwd=tmp_path)
+        said = answer(done)
+        assert done.returncode == 2
+        assert said["ok"] is False
+        assert said["failure"]["kind"] == "program-raised"
+        assert said["failure"]["frames"][-1]["line"] == 1
+
+    def test_only_python_programs_are_previewed(self, tmp_path: Path):
+        (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: nodejs\n", "utf-8")
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
+        done = plimsoll("preview", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "nodejs" in done.stderr
+
+
+class TestSchema:
+    def test_prints_the_schema(self):
+        assert answer(plimsoll("schema"))["title"] == "An environment of Plimsoll"
+
+    def test_a_stale_one_is_found_and_mended(self, project: Path):
+        assert plimsoll("schema", "--check", cwd=project).returncode == 2
+        assert plimsoll("schema", "--write", cwd=project).returncode == 0
+        assert plimsoll("schema", "--check", cwd=project).returncode == 0
