@@ -215,7 +215,7 @@ def _runtime(report: Report, tree: Mapping) -> tuple[str, dict[str, object]]:
     if isinstance(node, Mapping):
         report.only(node, ("runtime",), ("name", "options"))
         options = report.map(node, "options", ("runtime",))
-        values = {} if options is None else {key.text: to_python(value) for key, value in options.entries}
+        values: dict[str, object] = {key.text: to_python(value) for key, value in options.entries} if options else {}
         return report.text(node, "name", ("runtime",)) or "", values
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
         return node.value, {}

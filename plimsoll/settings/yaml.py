@@ -371,7 +371,7 @@ class _Composer:
             key = self._key(event, trail)
             value = self._node(self._next(), (*trail, key.text))
             if isinstance(value, Scalar) and not value.text and value.value is None:
-                value = replace(value, line=key.line, column=key.column)  # Nothing stands nowhere.
+                value = replace(value, line=key.line, column=key.column)  # No value: it is where its key is.
             if key.text in entries:
                 self._note("yaml/duplicate-key", event, (*trail, key.text), line=entries[key.text][0].line)
             else:
