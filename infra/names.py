@@ -31,7 +31,7 @@ class Names:
 
     def service(self, key: str, settings: Service) -> str:
         """A Cloud Run service's own name, else APPLICATION-KEY."""
-        return settings.name or f"{self.cloud.application}-{key}"
+        return settings.physical_name(self.cloud, key)
 
     def account(self, key: str) -> str:
         """Id of a service's account: APPLICATION-KEY, with a digest where that is too short or too long."""
@@ -47,7 +47,7 @@ class Names:
 
     def instance(self, settings: CloudSqlDatabase) -> str:
         """A Cloud SQL instance's own name, else APPLICATION-ENVIRONMENT."""
-        return settings.instance or self._own
+        return settings.physical_name(self.cloud, self.environment)
 
     @property
     def database_url(self) -> str:

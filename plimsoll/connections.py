@@ -169,6 +169,6 @@ def remedy(budget: ConnectionBudget, one: Sum) -> str:
         1,
         key=lambda size: excess(replace(worst, pool=size, overflow=0)),
     )
-    options = [f"at most {instances} instances of {worst.service}"] if instances else []
+    options = [f"a maximum of {instances} instances of {worst.service}"] if instances else []
     options += [f"pool and overflow of {pool} together"] if pool else []
     return ", or ".join([*options, larger])

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if shutil.which("pulumi"):
+    if shutil.which("pulumi") is not None:
         return
     for item in items:
         if item.get_closest_marker("engine"):

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from plimsoll.connections import Demand, Pooler, Supply, assess, remedy
 
+API = Demand(service="api", instances=1, workers=1, concurrency=80, pool=5, overflow=10)
+
 
 def service(**changes: int) -> Demand:
-    return Demand(
-        **{"service": "api", "instances": 1, "workers": 1, "concurrency": 80, "pool": 5, "overflow": 10}
-        | changes
-    )
+    return replace(API, **changes)
 
 
 @pytest.mark.parametrize(

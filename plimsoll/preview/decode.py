@@ -40,11 +40,8 @@ PLACEHOLDER: Final = "undecryptable-secret-6f1d0c5be2a84739"
 
 MASKED: Final = "[secret]"
 
-SHORTEST_IN_TEXTS: Final = 4
-"""Characters. Shorter secrets are not looked for in what a program says: they are everywhere by chance."""
-
-SHORTEST_IN_VALUES: Final = 8
-"""Characters. In inputs a shorter "secret" is most often a word beside one (`prod`), and the input needed."""
+SHORTEST_MASKED: Final = 4
+"""Characters. Shorter secrets are not looked for: they are everywhere by chance."""
 
 EXACT_INTEGERS: Final = 2**53
 """Beyond this a double skips integers, so that a whole number may be another than the program's."""
@@ -80,23 +77,10 @@ def _seal_parts(value: Any) -> Any:  # noqa: ANN401 (JSON)
 
 
 class Decoder:
-    """Decodes the values of one program, and keeps the texts of the secrets that it met.
-
-    `secret_texts` are those that the program marked one by one; `secret_parts` are the texts inside larger
-    secrets, where harmless neighbours (a region, a user name) are caught as well.
-    """
+    """Decodes the values of one program, and keeps in `secrets` every text inside what it marks as secret."""
 
     def __init__(self) -> None:
-        self.secret_texts: set[str] = set()
-        self.secret_parts: set[str] = set()
-
-    def note_secret(self, text: str) -> None:
-        """Note a secret that did not come over the wire: a configuration value."""
-        self.secret_texts.add(text)
-        try:
-            self.secret_parts.update(_texts(json.loads(text)))
-        except ValueError:
-            return
+        self.secrets: set[str] = set()
 
     def properties(self, wire: struct_pb2.Struct) -> dict[str, Value]:
         """All inputs or outputs of a resource, in the order of their names."""
@@ -138,10 +122,7 @@ class Decoder:
 
     def _secret(self, wire: struct_pb2.Value) -> Secret:
         inside = self.value(wire)
-        if isinstance(inside, str):
-            self.secret_texts.add(inside)
-        else:
-            self.secret_parts.update(_texts(inside))
+        self.secrets.update(_texts(inside))
         return Secret(unknown=_has_unknown(inside))
 
     def _asset(self, wire: struct_pb2.Struct) -> Value:
@@ -256,19 +237,20 @@ def mark_secret(wire: struct_pb2.Value) -> None:
 
 
 class Mask:
-    """Takes known secrets out of what they leaked into.
+    """Takes known secrets out of what they leaked into; those of `SHORTEST_MASKED` characters or more.
 
-    Texts lose every secret of at least `SHORTEST_IN_TEXTS` characters, also as JSON, `repr` or a URL write
-    it, and each longer line of one with several. Inputs and outputs lose `secret_texts` of
-    `SHORTEST_IN_VALUES`: a value that is one becomes `Secret`, a string that contains one keeps the rest.
-    Names and URNs stay.
+    What a program says loses all of them, also as JSON, `repr` or a URL write them, and each longer line of
+    one that has several. Inputs and outputs lose those of the configuration, where it declares them: a value
+    that is one becomes `Secret`, a string that contains one keeps the rest. Secrets of the program do not
+    count there, because providers' SDKs mark ordinary words as well (each value of a Vercel variable), and
+    inputs would go missing with them. Names and URNs stay.
     """
 
-    def __init__(self, secret_texts: Iterable[str], secret_parts: Iterable[str] = ()) -> None:
-        texts = set(secret_texts)
-        self._exact = {text for text in texts if len(text) >= SHORTEST_IN_VALUES}
-        self._in_values = _pattern(self._exact, SHORTEST_IN_VALUES)
-        self._in_texts = _pattern(texts.union(secret_parts), SHORTEST_IN_TEXTS)
+    def __init__(self, configured: Iterable[str], marked: Iterable[str] = ()) -> None:
+        declared = {text for value in configured for text in (value, *_json_texts(value))}
+        self._exact = {text for text in declared if len(text) >= SHORTEST_MASKED}
+        self._in_values = _pattern(declared)
+        self._in_texts = _pattern(declared.union(marked))
 
     def text(self, text: str) -> str:
         """A text without secrets."""
@@ -297,11 +279,18 @@ class Mask:
         return {self._in_values.sub(MASKED, name): self.value(value) for name, value in values.items()}
 
 
-def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str]:
+def _json_texts(value: str) -> Iterable[str]:
+    try:
+        return _texts(json.loads(value))
+    except ValueError:
+        return ()
+
+
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
     written = {PLACEHOLDER}
     for secret in secrets:
         forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
-        lines = {line for line in secret.splitlines() if len(line) >= SHORTEST_IN_VALUES}
-        written.update(form for form in forms | lines if len(form) >= shortest)
+        lines = {line for line in secret.splitlines() if len(line) >= 2 * SHORTEST_MASKED}
+        written.update(form for form in forms | lines if len(form) >= SHORTEST_MASKED)
     # The longest first: a secret inside another must not leave the other's ends behind.
     return re.compile("|".join(re.escape(form) for form in sorted(written, key=len, reverse=True)))

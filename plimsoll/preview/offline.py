@@ -90,8 +90,6 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     from plimsoll.preview.declared import to_resources  # noqa: PLC0415 (see _run)
 
     decoder = Decoder()
-    for key in job.secret_keys - job.undecryptable:
-        decoder.note_secret(config.get(key, ""))
     monitor, record = ran.monitor, ran.ended.record or {}
     # Registrations arrive in another order each time; the program's own is in the end record.
     own_order = dict.fromkeys([*record.get("declared", ()), *monitor.declarations])
@@ -100,7 +98,8 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     registered = monitor.outputs.get(monitor.stack_urn)
     outputs = {} if registered is None else decoder.properties(registered)
 
-    mask = Mask(decoder.secret_texts, decoder.secret_parts)
+    configured = (config.get(key, "") for key in job.secret_keys - job.undecryptable)
+    mask = Mask(configured, decoder.secrets)
     resources = tuple(_masked(resource, mask) for resource in resources)
     diagnostics = tuple(replace(said, message=mask.text(said.message)) for said in ran.engine.diagnostics)
     program_output = tuple(map(mask.text, ran.output))

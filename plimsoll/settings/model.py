@@ -273,6 +273,10 @@ class Service(Section):
         default=(), strict=False, description="What its service account may do beyond its secrets."
     )
 
+    def physical_name(self, cloud: Cloud, key: str) -> str:
+        """What Google Cloud calls it; `key` is its key in the stack file."""
+        return self.name or f"{cloud.application}-{key}"
+
 
 # --- database ---
 
@@ -328,6 +332,10 @@ class CloudSqlDatabase(Section):
     url_scheme: Literal["postgresql", "postgresql+asyncpg", "postgresql+psycopg"] = Field(
         default="postgresql", description="The driver that the URL is written for."
     )
+
+    def physical_name(self, cloud: Cloud, environment: str) -> str:
+        """What Google Cloud calls the instance."""
+        return self.instance or f"{cloud.application}-{environment}"
 
 
 class Pooler(Section):

@@ -215,7 +215,8 @@ def _runtime(report: Report, tree: Mapping) -> tuple[str, dict[str, object]]:
     if isinstance(node, Mapping):
         report.only(node, ("runtime",), ("name", "options"))
         options = report.map(node, "options", ("runtime",))
-        values: dict[str, object] = {key.text: to_python(value) for key, value in options.entries} if options else {}
+        entries = () if options is None else options.entries
+        values: dict[str, object] = {key.text: to_python(value) for key, value in entries}
         return report.text(node, "name", ("runtime",)) or "", values
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
         return node.value, {}

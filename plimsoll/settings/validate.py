@@ -67,7 +67,7 @@ def validate(
     secrets: frozenset[str],
     locate: Locate,
 ) -> Loaded:
-    """Read the environment from `config`, keys without the project's namespace and values as JSON has them.
+    """Read the environment from `config`: keys without the project's namespace, values as JSON has them.
 
     `secrets` are the keys whose values are Pulumi secrets; they are never looked at. Raises SettingsError with
     every fault, advice included; where there is only advice, it is returned.
@@ -132,7 +132,9 @@ class _Reader:
         self.unknown(config, secrets, web)
 
         self.rules(
-            rule for name, one in servers.items() for rule in services.service(name, one, store, network)
+            rule
+            for name, one in servers.items()
+            for rule in services.service(name, one, cloud, store, network)
         )
         if all_flows and all_budgets:
             has_frontend = "frontend" in raw

@@ -227,9 +227,7 @@ class TestPreview:
         ],
         ids=["raises", "exits", "os-exit", "crashes", "grandchild", "hangs", "imports-nothing", "no-python"],
     )
-    def test_a_program_without_an_end_is_never_an_empty_plan(
-        self, tmp_path: Path, program: str, words: list[str]
-    ):
+    def test_without_an_end_there_is_no_plan(self, tmp_path: Path, program: str, words: list[str]):
         (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")
         (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
         (tmp_path / "__main__.py").write_text(program + "\n", "utf-8")

@@ -59,7 +59,7 @@ class TestAFaultStandsAtItsLine:
         assert fault.rule == "cloud-run/memory-by-cpu"
         assert fault.source is not None
         assert "cloud.google.com" in fault.source
-        assert fault.remedy
+        assert fault.remedy is not None
 
     def test_of_an_unknown_key(self, project: Path):
         line = edit(project / "Pulumi.dev.yaml", "concurrency: 40", "concurency: 40")

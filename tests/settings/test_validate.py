@@ -19,6 +19,7 @@ SHIPPED = {
     stack: {
         key.removeprefix("plimsoll:"): to_python(entry.node)
         for key, entry in resolve(PROJECT, read_stack(PROJECT, stack)).entries.items()
+        if key.startswith("plimsoll:")
     }
     for stack in ("dev", "prod")
 }
@@ -119,6 +120,7 @@ REFUSED = [
     ("dev", f"{API}.memory", "8Gi", "cloud-run/memory-by-cpu", f"{API}.memory"),
     ("dev", f"{API}.memory", "64Gi", "cloud-run/memory-by-cpu", f"{API}.memory"),
     ("dev", f"{API}.cpu", 3, "cloud-run/cpu", f"{API}.cpu"),
+    ("dev", f"{API}.name", "a-", "settings/value-error", f"{API}.name"),
     ("dev", f"{API}.concurrency", 1001, "cloud-run/concurrency", f"{API}.concurrency"),
     ("dev", f"{API}.timeout", "2h", "cloud-run/timeout", f"{API}.timeout"),
     ("dev", f"{API}.instances.min", 9, "cloud-run/min-above-max", f"{API}.instances.min"),
@@ -240,6 +242,12 @@ def test_advised(stack: str, path: str, value: object, rule: str):
         config["frontend"] = SHIPPED["prod"]["frontend"]
     loaded = read(config)
     assert rule in {fault.rule for fault in loaded.advice}
+
+
+def test_two_long_names_may_not_make_one_that_is_too_long():
+    config = changed("dev", "cloud.application", "a" * 30)
+    config["services"]["b" * 25] = config["services"]["api"]
+    assert ("cloud-run/service-name", f"services.{'b' * 25}.name") in refused(config)
 
 
 def test_every_mistake_is_reported_at_once():

@@ -1,4 +1,4 @@
-"""What a container is given and how it ends: ports, variables, volumes, shutdown. Rows 27, 28, 35, 36, 39."""
+"""What a container is called, given, and how it ends: rows 27, 28, 35, 36, 39."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ def one_port_that_exists(shape: ServiceShape) -> Iterator[Breach]:
                 f"a port's name says its protocol, {listed(names, 'or')}, not {quoted(port.name)}",
                 f"write {names[0]}, or {names[1]} for end-to-end HTTP/2",
             )
+
+
+@rule("cloud-run/service-name", rows=(), fact="service_name")
+def service_name_is_legal(shape: ServiceShape) -> Iterator[Breach]:
+    """A service's name is part of its host name: short, and of letters, digits and hyphens."""
+    fact = FACTS["service_name"]
+    most = fact.count("characters")
+    if shape.name is None or (len(shape.name) <= most and re.fullmatch(fact.text("pattern"), shape.name)):
+        return
+    yield Breach(
+        ("name",),
+        quoted(shape.name),
+        f"a service's name is 1 to {most} of a-z, 0-9 and -, from a letter, not ending with -; "
+        f"this one has {len(shape.name)}",
+        "shorten or rename it",
+    )
 
 
 @rule("cloud-run/environment-name", rows=(28,), fact="environment_name")
@@ -133,6 +149,7 @@ def shutdown_fits_the_grace(shape: ServiceShape) -> Iterator[Breach]:
 
 
 RULES = (
+    service_name_is_legal,
     one_port_that_exists,
     variable_name_is_an_identifier,
     variable_is_not_reserved,

@@ -50,6 +50,8 @@ class VolumeShape(Shape):
 class ServiceShape(Shape):
     """A service. Instances at service level unless the field says revision."""
 
+    name: str | None = None
+    """Physical name."""
     cpu: Decimal | None = None
     """vCPU."""
     memory: int | None = None

@@ -20,8 +20,8 @@ class Highlights:
 
     title: str
     values: tuple[tuple[str, str], ...] = ()
-    absent: tuple[tuple[str, str], ...] = ()
-    """What the absence of an input says, by its path."""
+    absent: tuple[tuple[str, str, str], ...] = ()
+    """What the absence of an input says where another one is given: both paths, and the text."""
 
 
 _CONTAINER = "template.containers[0]"
@@ -55,7 +55,7 @@ _BY_TYPE: dict[str, Highlights] = {
             ("", "template.executionEnvironment"),
             ("image", f"{_CONTAINER}.image"),
         ),
-        absent=(("scaling.minInstanceCount", "scales to zero"),),
+        absent=(("scaling.minInstanceCount", "scaling.maxInstanceCount", "scales to zero"),),
     ),
     "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights(
         "who may call it", (("", "member"), ("", "role"))
@@ -122,7 +122,11 @@ def highlights(resource: Resource) -> list[str]:
     for label, path in known.values:
         value = _at(resource.inputs, path)
         if value is None:
-            texts += [text for absent, text in known.absent if absent == path]
+            texts += [
+                text
+                for absent, given, text in known.absent
+                if absent == path and _at(resource.inputs, given) is not None
+            ]
         elif label or value != resource.name:
             texts.append(f"{label}{'' if label in {'', '/'} else ' '}{written(value)}")
     return texts
@@ -151,7 +155,7 @@ def written(value: Value) -> str:
 
 
 def _at(inputs: dict[str, Value], path: str) -> Value:
-    """The input at a path such as `a.b[0].c`, `None` where it is absent; below an unknown or a secret, that."""
+    """The input at a path such as `a.b[0].c`, or the unknown or secret above it; `None`: absent."""
     value: Value = inputs
     for key in path.replace("[", ".[").split("."):
         if isinstance(value, Unknown | Secret):

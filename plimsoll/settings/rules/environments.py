@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def _held(one: Settings) -> Iterator[tuple[str, str, KeyPath]]:
+def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]:
     """What an environment holds for itself: what it is, its identity in the world, and where it is named."""
     yield "Google Cloud project", one.cloud.project, ("cloud", "project")
     database = one.database
     if isinstance(database, CloudSqlDatabase):
-        instance = database.instance or f"{one.cloud.application}-(environment)"
+        instance = database.physical_name(one.cloud, environment)
         yield "database", f"{one.cloud.project}/{instance}", ("database", "instance")
     else:
         yield "database project", f"{database.provider}/{database.project}", ("database", "project")
@@ -43,7 +43,7 @@ def shared(environments: Mapping[str, Settings]) -> Iterator[tuple[str, Broken]]
     """Each thing that two environments share, once for each of them, as (environment, what is broken)."""
     holders: defaultdict[tuple[str, str], dict[str, KeyPath]] = defaultdict(dict)
     for environment, settings in environments.items():
-        for kind, identity, path in _held(settings):
+        for kind, identity, path in _held(environment, settings):
             holders[kind, identity].setdefault(environment, path)
     for (kind, identity), where in holders.items():
         for environment, path in where.items() if len(where) > 1 else ():

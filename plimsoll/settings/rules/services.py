@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plimsoll.limits import cloud_run
-from plimsoll.settings.model import CloudSqlDatabase, Database, Network, Probe, Service
+from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, Network, Probe, Service
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
 """Cloud Run's words for what leaves through the private network."""
 
 _KEYS: dict[str, KeyPath] = {
+    "name": ("name",),
     "cpu": ("cpu",),
     "memory": ("memory",),
     "concurrency": ("concurrency",),
@@ -108,15 +110,20 @@ def shape(service: Service, database: Database | None, network: Network | None) 
     )
 
 
-def service(name: str, one: Service, database: Database | None, network: Network | None) -> Iterator[Broken]:
-    """Judge one service; `database` and `network` are `None` where the file has none that could be read."""
+def service(
+    name: str, one: Service, cloud: Cloud | None, database: Database | None, network: Network | None
+) -> Iterator[Broken]:
+    """Judge one service; the other parts are `None` where the file has none that could be read."""
     base: KeyPath = ("services", name)
     keys: dict[str, KeyPath] = {
         **_KEYS,
         **{f"environment.{key}": ("env", key) for key in one.env},
         **{f"environment.{key}": ("secrets", key) for key in one.secrets},
     }
-    problems = cloud_run.check_service(shape(one, database, network))
+    whole = replace(
+        shape(one, database, network), name=one.physical_name(cloud, name) if cloud is not None else one.name
+    )
+    problems = cloud_run.check_service(whole)
     subnet = [problem for problem in problems if problem.fields[0] == "subnet_prefix"]
     yield from theirs(base, keys, [problem for problem in problems if problem not in subnet])
     yield from theirs(("network", "subnet"), {}, subnet)

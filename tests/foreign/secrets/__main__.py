@@ -10,8 +10,12 @@ CANARY = config.require("canary")
 from_config = config.require("password")
 secret = pulumi.Output.secret(CANARY)
 
-random.RandomPet("marked", prefix=secret, keepers={"inside": pulumi.Output.concat("postgres://", secret, "@host")})
-random.RandomPet("unmarked", prefix=from_config, keepers={"inside": f"postgres://app:{CANARY}@host", CANARY: "a key"})
+random.RandomPet(
+    "marked", prefix=secret, keepers={"inside": pulumi.Output.concat("postgres://", secret, "@host")}
+)
+random.RandomPet(
+    "unmarked", prefix=from_config, keepers={"inside": f"postgres://{from_config}@host", from_config: "key"}
+)
 random.RandomPet("structured", keepers=pulumi.Output.secret({"user": "app", "deep": {"password": CANARY}}))
 random.RandomPet("derived", keepers={"length": secret.apply(len)})
 

@@ -18,11 +18,18 @@ key = random.RandomPassword("key", length=16)
 till = random.RandomString(
     "till",
     length=8.0,
-    keepers={"sign": corner.sign.id, "key": key.result, "note": pulumi.Output.concat("at ", corner.sign.separator)},
+    keepers={
+        "sign": corner.sign.id,
+        "key": key.result,
+        "note": pulumi.Output.concat("at ", corner.sign.separator),
+    },
     opts=pulumi.ResourceOptions(
         provider=seeded,
         parent=corner,
-        aliases=[pulumi.Alias(name="old-till", parent=pulumi.ROOT_STACK_RESOURCE), "urn:pulumi:dev::shop::a:b:C::till"],
+        aliases=[
+            pulumi.Alias(name="old-till", parent=pulumi.ROOT_STACK_RESOURCE),
+            "urn:pulumi:dev::shop::a:b:C::till",
+        ],
         ignore_changes=["keepers"],
         replace_on_changes=["length"],
         delete_before_replace=True,
