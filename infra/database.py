@@ -53,14 +53,19 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """What the kinds have in common: they register their connection limits, which no resource carries."""
+    """What the kinds have in common: they register what no resource carries, such as connection limits."""
 
     reference: DatabaseReference
     exports: dict[str, pulumi.Input[str]]
     """What a person may look for: names, never a secret's value."""
 
     def __init__(
-        self, kind: str, name: str, settings: model.Database, opts: pulumi.ResourceOptions | None
+        self,
+        kind: str,
+        name: str,
+        settings: model.Database,
+        opts: pulumi.ResourceOptions | None,
+        **said: str,
     ) -> None:
         limits = supply(settings)
         connections: dict[str, Any] = {"maxConnections": limits.max_connections, "reserve": limits.reserve}
@@ -70,7 +75,7 @@ class Database(pulumi.ComponentResource):
                 "clients": limits.pooler.clients,
                 "pool": limits.pooler.pool,
             }
-        super().__init__(f"plimsoll:infra:{kind}", name, {"connections": connections}, opts)
+        super().__init__(f"plimsoll:infra:{kind}", name, {"connections": connections, **said}, opts)
 
     def _refer(self, reference: DatabaseReference, **exports: pulumi.Input[str]) -> None:
         self.reference = reference
@@ -98,7 +103,15 @@ class ExternalDatabase(Database):
     def __init__(
         self, name: str, settings: model.ExternalDatabase, args: DatabaseArgs, opts: pulumi.ResourceOptions
     ) -> None:
-        super().__init__("ExternalDatabase", name, settings, opts)
+        super().__init__(
+            "ExternalDatabase",
+            name,
+            settings,
+            opts,
+            provider=settings.provider,
+            project=settings.project,
+            host=settings.host,
+        )
         self._refer(
             DatabaseReference(
                 secret=settings.url.resource(args.names.cloud.project), version=str(settings.url.version)

@@ -45,6 +45,7 @@ LONGEST_TEXT = 20_000
 """Characters kept of an exception's message."""
 
 BLOCKING_INVOKES = ("invoke", "invoke_single", "invoke_async")
+OUTPUT_INVOKES = ("invoke_output", "invoke_output_single")
 CALLS = ("call", "call_single")
 TRANSFORMS = ("register_stack_transform", "register_resource_transform", "register_invoke_transform")
 
@@ -270,7 +271,8 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
     answer = getattr(resource_pb2, "ResourceInvokeResponse", None)
     if answer is None or "unknown" not in answer.DESCRIPTOR.fields_by_name:
         # An SDK too old to hear the monitor's "unknown" would take its empty answer for the value.
-        pulumi.runtime.invoke_output = functools.partial(unknown_invoke, pulumi)
+        for function in OUTPUT_INVOKES:
+            setattr(pulumi.runtime, function, functools.partial(unknown_invoke, pulumi))
     forgive_types(pulumi)
     # The SDK logs eight debug lines a resource, each a call to the engine that it waits for.
     pulumi.log.debug = lambda *_positional, **_named: None

@@ -22,22 +22,22 @@ GUEST: Final = Path(__file__).parent.parent / "guest" / "run_program.py"
 """The script that runs the program: on every stack, and never the program's own."""
 
 ASK_THE_ENGINE: Final = "Run `pulumi preview`, which can ask the engine and the providers."
+OR_ASK_IT: Final = "Or run `pulumi preview`, which can ask the engine and the providers."
 
 REFUSED: Final = {
     "invoke": (
         "The program waits for the provider function {name}, which only its provider can answer",
-        "Use the function's output form (`…_output`), which previews as unknown. Or: " + ASK_THE_ENGINE,
+        f"Use the function's output form (`…_output`), which previews as unknown. {OR_ASK_IT}",
     ),
     "call": ("The program calls the method {name}, which only its provider can answer", ASK_THE_ENGINE),
     "transform": (
         "The program registers the transform {name}, which the engine would run",
-        "Use a transformation (`register_stack_transformation`), which the program runs itself. Or: "
-        + ASK_THE_ENGINE,
+        f"Use a transformation (`register_stack_transformation`), which the program runs itself. {OR_ASK_IT}",
     ),
     "hook": ("The program registers the hook {name} to run in previews", ASK_THE_ENGINE),
     "config": (
         "The program needs the value of {name}, which is encrypted and cannot be decrypted here",
-        "Read it as a secret (`require_secret…`), which previews as unknown. Or: " + ASK_THE_ENGINE,
+        f"Read it as a secret (`require_secret…`), which previews as unknown. {OR_ASK_IT}",
     ),
 }
 """What the guest stops a program at, by its word for it: the sentence, and what to do instead."""
@@ -186,8 +186,8 @@ def explain(run: Run) -> PreviewError | None:
         return _raised(run, run.record["error"])
     for said in run.diagnostics:
         if said.severity is Severity.ERROR:
-            message = f"The program logged an error: {said.message}"
-            return _failure(run, Failure.LOGGED_ERROR, message)
+            of = f" of {said.urn.rpartition('::')[2]}" if said.urn is not None else ""
+            return _failure(run, Failure.LOGGED_ERROR, f"The program logged an error{of}: {said.message}")
     if not run.stack_registered:
         return _failure(
             run,
@@ -254,7 +254,7 @@ def _hung(run: Run) -> PreviewError:
         Failure.HUNG,
         message,
         remedy="A program that waits for the network or for an update to happen cannot be previewed; "
-        "one that is only slow can be given more time.",
+        "one that is only slow can be given more time (`--timeout`).",
         frames=frames,
         traceback="\n\n".join(filter(None, map(_format_frames, stacks))),
     )
@@ -264,7 +264,7 @@ def _no_record(run: Run, exit_code: int) -> PreviewError:
     stack = list(reversed(run.ended.stack))
     frames = _own_frames(run, stack)
     if exit_code < 0:
-        name = signal.Signals(-exit_code).name
+        name = next((one.name for one in signal.Signals if one == -exit_code), f"signal {-exit_code}")
         memory = ", as happens when memory runs out" if -exit_code == signal.SIGKILL else ""
         return _failure(
             run,
@@ -300,10 +300,11 @@ def _raised(run: Run, error: dict[str, Any]) -> PreviewError:
     frames = _frames_of_error(run, error)
     traceback = _format_error(error)
     if error["exit_code"] is not None:
+        said = error["message"] if error["exit_code"] == 1 and error["message"] != "1" else ""
         return _failure(
             run,
             Failure.EXITED,
-            f"The program called sys.exit({error['exit_code']})",
+            f"The program called sys.exit({repr(said) if said else error['exit_code']})",
             remedy="A program ends by reaching its last line. What it declared before an exit would be taken "
             "for everything, so it does not count.",
             frames=frames,

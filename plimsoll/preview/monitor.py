@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from plimsoll.preview.declared import Declaration, build_urn, declare, inputs_of
 from plimsoll.preview.decode import UNKNOWN_TEXT, hide_placeholders, mark_secret, text_value
-from plimsoll.preview.failure import ASK_THE_ENGINE, Refusal
+from plimsoll.preview.failure import ASK_THE_ENGINE, OR_ASK_IT, Refusal
 from plimsoll.preview.plan import STACK_TYPE, Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._refuse(
                 context,
                 f"The resource {named} has transforms, which the engine runs",
-                f"Use `transformations`, which run inside the program. Or: {ASK_THE_ENGINE}",
+                f"Use `transformations`, which the program runs itself. {OR_ASK_IT}",
                 declaration,
             )
         self._keep(declaration, context)

@@ -200,7 +200,7 @@ def read_project(file: Path) -> Project:
         name=name,
         runtime=runtime,
         runtime_options=runtime_options,
-        main=report.text(tree, "main"),
+        main=report.text(tree, "main", nullable=True),
         declarations=declarations,
         always_refresh=refresh == "always",
         backend=report.text(backend, "url", ("backend",)),
@@ -227,7 +227,7 @@ def _runtime(report: Report, tree: Mapping) -> tuple[str, dict[str, object]]:
 
 def _config(report: Report, project: str, tree: Mapping) -> tuple[dict[str, Declaration], str | None]:
     """What Pulumi.yaml declares, and the folder that it names for stack files."""
-    folder = report.text(tree, "stackConfigDir")
+    folder = report.text(tree, "stackConfigDir", nullable=True)
     config = tree.get("config")
     if isinstance(config, Scalar) and isinstance(config.value, str):  # The older name of stackConfigDir.
         if folder is not None:
@@ -343,7 +343,8 @@ def read_stack(project: Project, stack: str) -> StackFile:
         full: Entry(full, node, file, key.line)
         for full, key, node in report.configuration(root, project.name)
     }
-    texts = {name: report.text(root, name) for name in ("secretsprovider", "encryptedkey", "encryptionsalt")}
+    names = ("secretsprovider", "encryptedkey", "encryptionsalt")
+    texts = {name: report.text(root, name, nullable=True) for name in names}
     environments = unless_null(root.get("environment"))
     imports = environments is not None and environments != Sequence(
         (), environments.line, environments.column

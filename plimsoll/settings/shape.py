@@ -116,9 +116,13 @@ class Report:
             )
         return None
 
-    def text(self, parent: Mapping | None, name: str, trail: Trail = ()) -> str | None:
-        """A member that is text; None where there is none, or null."""
-        node = None if parent is None else unless_null(parent.get(name))
+    def text(
+        self, parent: Mapping | None, name: str, trail: Trail = (), *, nullable: bool = False
+    ) -> str | None:
+        """A member that is text; None where there is none."""
+        node = None if parent is None else parent.get(name)
+        if nullable:
+            node = unless_null(node)
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
         if node is not None:

@@ -69,8 +69,8 @@ def validate(
 ) -> Loaded:
     """Read the environment from `config`: keys without the project's namespace, values as JSON has them.
 
-    `secrets` are the keys whose values are Pulumi secrets; they are never looked at. Raises SettingsError with
-    every fault, advice included; where there is only advice, it is returned.
+    `secrets` are the keys whose values are Pulumi secrets; these are never looked at. Raises SettingsError
+    with every fault, advice included; where there is only advice, it is returned.
     """
     reader = _Reader(project, locate)
     settings = reader.settings(config, secrets)

@@ -203,7 +203,8 @@ class TestPreview:
         file = project / "Pulumi.prod.yaml"
         text = file.read_text("utf-8").replace(
             "    env:\n      NEXT_PUBLIC",
-            "    env:\n      SESSION: { config: session, sensitive: true, targets: [production] }\n      NEXT_PUBLIC",
+            "    env:\n      SESSION: { config: session, sensitive: true, targets: [production] }\n"
+            "      NEXT_PUBLIC",
         )
         text += "  plimsoll:session:\n    secure: v1:canary:canary\nencryptionsalt: v1:x\n"
         file.write_text(text, "utf-8")

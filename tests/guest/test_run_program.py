@@ -40,8 +40,9 @@ def test_older_interpreters_can_read_it():
 @pytest.mark.parametrize(
     "name",
     [
-        *("configure", "set_all_config", "run_in_stack", "invoke_output"),
+        *("configure", "set_all_config", "run_in_stack"),
         *run_program.BLOCKING_INVOKES,
+        *run_program.OUTPUT_INVOKES,
         *run_program.CALLS,
         *run_program.TRANSFORMS,
     ],

@@ -55,8 +55,11 @@ def test_an_external_database_creates_nothing(external: Plan):
     assert types & {INSTANCE, DATABASE, USER, PASSWORD, SECRET, SECRET_VERSION} == set()
 
 
-def test_an_external_database_registers_its_pooler_and_limits(external: Plan):
+def test_an_external_database_registers_where_it_is_with_its_pooler_and_limits(external: Plan):
     assert component(external, "ExternalDatabase", "database").inputs == {
+        "provider": "other",
+        "project": "main",
+        "host": "db.acme.com",
         "connections": {
             "maxConnections": 90,
             "reserve": 30,

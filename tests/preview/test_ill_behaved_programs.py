@@ -121,11 +121,14 @@ def test_a_missing_module_is_told_to_which_interpreter(refusal: Callable[..., Pr
 ENDING = [
     pytest.param("exits-0", Failure.EXITED, "sys.exit(0)", "sys.exit(0)", id="sys.exit(0)"),
     pytest.param("exits-3", Failure.EXITED, "sys.exit(3)", "sys.exit(3)", id="sys.exit(3)"),
+    pytest.param("exits-with-a-word", Failure.EXITED, "'there is no such region'", "sys.exit(", id="a word"),
     pytest.param("vanishes", Failure.NO_END_RECORD, "exit code 0", None, id="os._exit(0)"),
     pytest.param("crashes", Failure.KILLED, "SIGSEGV", "SIGSEGV", id="a crash"),
     pytest.param("is-killed", Failure.KILLED, "SIGKILL", None, id="a kill"),
     pytest.param("closes-everything", Failure.NO_END_RECORD, "exit code", None, id="closed descriptors"),
-    pytest.param("logs-an-error", Failure.LOGGED_ERROR, "the region is closed", None, id="a logged error"),
+    pytest.param(
+        "logs-an-error", Failure.LOGGED_ERROR, "of first: the region is closed", None, id="a logged error"
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -355,6 +356,11 @@ class TestAnyProgram:
         )
         plan = preview("environment", root=root, environment={"ADDED": "yes"})
         assert plan.outputs == {"added": "yes", "home": True}
+
+
+def test_the_command_can_name_it_without_waiting_for_the_sdk():
+    check = "import sys, plimsoll.preview.offline; print({'pulumi', 'grpc', 'google'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", check], text=True) == "set()\n"
 
 
 class TestTheProgramsOwnFiles:

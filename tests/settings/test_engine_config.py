@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.project import ResolvedConfig, examine, find_project, read_stack
 from tests.settings.test_project import PROJECT, SHOP, STACK, mutations
-from tests.settings.test_yaml import DOCUMENTS, SCALARS
+from tests.settings.test_yaml import DOCUMENTS, JSON, SCALARS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 def agree(engine: Engine, project: str, stack: str) -> None:
-    """Both say the same, or we refuse by name; what only a preview would refuse, `config` shows all the same."""
+    """Both say the same, or we refuse by name; `config` shows even what a preview would refuse."""
     try:
         config, faults = engine.ours(project, stack)
     except SettingsError as error:
@@ -126,6 +126,12 @@ def test_every_document_of_our_table(engine: Engine):
     config, faults = engine.ours(SHOP, stack)
     assert not faults
     assert comparable(config) == engine.asked(SHOP, stack)
+
+
+def test_every_json_of_our_table(engine: Engine):
+    stack = "config:\n" + "".join(f"  k{at}: {text}\n" for at, (text, _) in enumerate(JSON.values()))
+    said = engine.asked(SHOP, stack)
+    assert said == {f"shop:k{at}": (written, False) for at, (_, written) in enumerate(JSON.values())}
 
 
 @pytest.mark.parametrize(

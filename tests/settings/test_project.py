@@ -159,6 +159,7 @@ config:
             pytest.param(
                 "name: a\nbackend: {ulr: x}\n", [("file/unknown-key", 2)], id="a wrong key of backend"
             ),
+            pytest.param("name: a\nbackend: {url: ~}\n", [("file/type", 2)], id="no address of the backend"),
             pytest.param("name: a\nconfig: [b]\n", [("file/type", 2)], id="a list for config"),
             pytest.param(
                 "name: a\nconfig: b\nstackConfigDir: c\n", [("project/folder", 2)], id="two folders"

@@ -34,9 +34,10 @@ _BY_TYPE: dict[str, Highlights] = {
     "plimsoll:infra:ExternalDatabase": Highlights(
         "database, somebody else's",
         (
-            ("host", "host"),
-            ("secret", "secret"),
-            ("version", "version"),
+            ("", "provider"),
+            ("", "project"),
+            ("", "host"),
+            ("", "connections.pooler.mode"),
             ("connections", "connections.maxConnections"),
         ),
     ),

@@ -79,6 +79,10 @@ def exits_3():
     sys.exit(3)
 
 
+def exits_with_a_word():
+    sys.exit("there is no such region")
+
+
 def vanishes():
     os._exit(0)
 
