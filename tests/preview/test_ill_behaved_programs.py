@@ -171,7 +171,7 @@ def hung(job: Callable[..., ProgramJob]) -> dict[str, PreviewError]:
 
     def why(stack: str) -> PreviewError:
         with pytest.raises(PreviewError) as caught:
-            preview_offline(job(NAME, stack, timeout=5.0, environment={"MARK": MARK}))
+            preview_offline(job(NAME, stack, timeout=8.0, environment={"MARK": MARK}))
         return caught.value
 
     with ThreadPoolExecutor() as together:
@@ -182,7 +182,7 @@ def hung(job: Callable[..., ProgramJob]) -> dict[str, PreviewError]:
 def test_a_program_that_hangs_is_ended_and_told_where_it_was(hung: dict[str, PreviewError], stack: str):
     error = hung[stack]
     assert error.kind is Failure.HUNG
-    assert "still running after 5 s" in error.message
+    assert "still running after 8 s" in error.message
     assert code_at(error) in HANGING[stack]
 
 

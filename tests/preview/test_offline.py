@@ -367,18 +367,22 @@ class TestTheProgramsOwnFiles:
     @pytest.mark.parametrize(
         ("file", "own"),
         [
-            pytest.param("/work/shop/__main__.py", "__main__.py", id="the program"),
-            pytest.param("/work/shop/infra/network.py", "infra/network.py", id="below it"),
-            pytest.param("/work/other/__main__.py", None, id="elsewhere"),
-            pytest.param("/work/shop-2/__main__.py", None, id="a folder that only begins alike"),
-            pytest.param("/work/shop/.venv/lib/python3.12/site-packages/pulumi/a.py", None, id="installed"),
-            pytest.param("/work/shop/env/lib/python3.12/asyncio/base_events.py", None, id="standard library"),
+            pytest.param("/home/me/shop/__main__.py", "__main__.py", id="the program"),
+            pytest.param("/home/me/shop/infra/network.py", "infra/network.py", id="below it"),
+            pytest.param("/home/me/other/__main__.py", None, id="elsewhere"),
+            pytest.param("/home/me/shop-2/__main__.py", None, id="a folder that only begins alike"),
+            pytest.param(
+                "/home/me/shop/.venv/lib/python3.12/site-packages/pulumi/a.py", None, id="installed"
+            ),
+            pytest.param(
+                "/home/me/shop/env/lib/python3.12/asyncio/base_events.py", None, id="standard library"
+            ),
             pytest.param("<frozen runpy>", None, id="no file"),
             pytest.param("", None, id="nothing"),
         ],
     )
     def test_are_those_of_the_project(self, file: str, own: str | None):
-        assert own_file(file, Path("/work/shop")) == own
+        assert own_file(file, Path("/home/me/shop")) == own
 
     def test_are_found_through_a_link(self, tmp_path: Path):
         (tmp_path / "real").mkdir()

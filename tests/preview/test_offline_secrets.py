@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.preview.decode import MASKED
 from plimsoll.preview.failure import Failure
 from plimsoll.preview.plan import Secret, to_json
+from plimsoll.settings.project import SECRET_PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,6 +110,10 @@ SEALED_CONFIG = {
 @pytest.fixture(scope="module")
 def sealed(preview: Callable[..., Plan]) -> Plan:
     return preview("sealed", config=SEALED_CONFIG, secret_keys=SEALED, undecryptable=SEALED)
+
+
+def test_the_settings_write_the_word_that_is_sealed():
+    assert MASKED == SECRET_PLACEHOLDER
 
 
 class TestAnEncryptedValue:
