@@ -12,7 +12,7 @@ from rich.text import Text
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import ProgramJob, find_interpreter, preview_offline
-from plimsoll.preview.plan import Resource, to_json
+from plimsoll.preview.plan import Resource, resource_to_json, to_json
 from plimsoll.preview.promises import Undecided, connection_budget
 from plimsoll.preview.report.machine import promises_json
 from plimsoll.preview.report.terminal import report, resource_report
@@ -108,9 +108,7 @@ def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
         return
     found = _named(plan, name)
     if as_json:
-        wanted = {resource.urn for resource in found}
-        whole = to_json(plan)["resources"]
-        print_json([one for one in whole if one["urn"] in wanted])
+        print_json([resource_to_json(one) for one in found])
         return
     for resource in found:
         show(resource_report(plan, resource))
@@ -137,7 +135,7 @@ def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
     err = console(stderr=True)
     err.print(Text.assemble(("error", "bold red"), f"  {error.message}"))
     for frame in error.frames:
-        err.print(Text(f"    {frame}", "dim"))
+        err.print(Text(f"    {frame.file}:{frame.line} in {frame.function}: {frame.text}", "dim"))
     if error.remedy:
         err.print(Text(f"    → {error.remedy}"))
     for line in error.program_output:

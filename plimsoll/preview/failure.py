@@ -15,8 +15,8 @@ from plimsoll.preview.plan import Diagnostic, Resource, Severity, SourcePosition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from plimsoll.guest.process import Ended
     from plimsoll.preview.decode import Mask
+    from plimsoll.preview.process import Ended
 
 GUEST: Final = Path(__file__).parent.parent / "guest" / "run_program.py"
 """The script that runs the program: on every stack, and never the program's own."""

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plimsoll.guest.process import Guest
 from plimsoll.preview.decode import Decoder, Mask, seal
 from plimsoll.preview.failure import GUEST, Failure, PreviewError, Run, explain
 from plimsoll.preview.plan import Plan, Resource, Source
+from plimsoll.preview.process import Guest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from plimsoll.guest.process import Ended
     from plimsoll.preview.monitor import Engine, Monitor
+    from plimsoll.preview.process import Ended
 
 __all__ = ["Failure", "PreviewError", "ProgramJob", "find_interpreter", "preview_offline"]
 

@@ -280,7 +280,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "knowsState": plan.knows_state,
         "sdkVersion": plan.sdk_version,
         "seconds": round(plan.seconds, 3),
-        "resources": [_resource_to_json(resource) for resource in plan.resources],
+        "resources": [resource_to_json(resource) for resource in plan.resources],
         "outputs": {name: value_to_json(value) for name, value in plan.outputs.items()},
         "diagnostics": [diagnostic_to_json(said) for said in plan.diagnostics],
         "programOutput": list(plan.program_output),
@@ -292,7 +292,8 @@ def diagnostic_to_json(said: Diagnostic) -> dict[str, Any]:
     return {"severity": said.severity.value, "message": said.message, "urn": said.urn}
 
 
-def _resource_to_json(resource: Resource) -> dict[str, Any]:
+def resource_to_json(resource: Resource) -> dict[str, Any]:
+    """One resource as JSON-ready data, as it stands in `to_json`."""
     source = resource.source
     provider = resource.provider
     return {

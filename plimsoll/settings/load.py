@@ -6,6 +6,7 @@ Both give the same `Loaded`, or a SettingsError with every fault at its file and
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def from_program() -> Loaded:
     try:
         files = find_project(Path.cwd())
         written, _ = examine(files, read_stack(files, stack))
-        locate = _locator(files, stack, written)
+        locate = _relative(_locator(files, stack, written), files.file.parent)
     except SettingsError:
         # The engine read the configuration from elsewhere; a fault then has a key and no line.
         return _validated(project, stack, values, secrets, lambda _: None)
@@ -110,6 +111,16 @@ def _locator(project: Project, stack: str, resolved: ResolvedConfig) -> Locate:
         return _place(entry, path[1:]) if entry else Place(file, 1, 1)
 
     return locate
+
+
+def _relative(locate: Locate, folder: Path) -> Locate:
+    """Places as one writes them in the project's folder, which is where `pulumi` is called."""
+
+    def relative(path: KeyPath) -> Place | None:
+        place = locate(path)
+        return place and replace(place, file=place.file.relative_to(folder))
+
+    return relative
 
 
 def _place(entry: Entry, path: KeyPath) -> Place:

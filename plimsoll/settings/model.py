@@ -13,27 +13,39 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
 from plimsoll.settings.values import (
     Cidr,
+    Clock,
+    ConfigKey,
     Cpu,
     Duration,
+    Endpoint,
+    FunctionName,
     Host,
+    ImageUri,
     LabelKey,
     LabelValue,
     Memory,
     Name,
+    NodeVersion,
     NotNegative,
     Percent,
     Positive,
+    PostgresVersion,
     ProjectId,
     Region,
+    RepositoryPath,
     Role,
     SecretId,
     Share,
     SqlName,
+    Text,
+    Tier,
+    UrlPath,
+    VercelRegion,
 )
 
 
@@ -51,9 +63,7 @@ class Section(BaseModel):
 class FlowIdentity(Section):
     """What every flow has, whatever serves it. Stands once, in `Pulumi.yaml`."""
 
-    owner: Annotated[str, StringConstraints(min_length=1)] | None = Field(
-        default=None, description="The team that answers for this flow."
-    )
+    owner: Text | None = Field(default=None, description="The team that answers for this flow.")
     critical: bool = Field(
         default=False, description="Whether its fast alerts page somebody; all others open a ticket."
     )
@@ -62,11 +72,9 @@ class FlowIdentity(Section):
 class EndpointFlow(FlowIdentity):
     """A path through one endpoint of a Cloud Run service, judged by Cloud Run's own request log."""
 
-    endpoint: Annotated[
-        str,
-        StringConstraints(pattern=r"^(GET|HEAD|POST|PUT|PATCH|DELETE) /[^\s?#]*$"),
-        Field(description="Method and route template.", examples=["GET /api/goals/{goal_id}"]),
-    ]
+    endpoint: Endpoint = Field(
+        description="Method and route template.", examples=["GET /api/goals/{goal_id}"]
+    )
     service: Name = Field(description="The service that answers it, as `services` names it.")
 
     @property
@@ -78,14 +86,8 @@ class EndpointFlow(FlowIdentity):
 class ServerActionFlow(FlowIdentity):
     """A Next.js server action, judged by the log line that the frontend writes for it."""
 
-    server_action: Annotated[
-        str,
-        StringConstraints(pattern=r"^[A-Za-z_$][A-Za-z0-9_$]*$"),
-        Field(description="The action's function name."),
-    ]
-    page: Annotated[
-        str, StringConstraints(pattern=r"^/[^\s?#]*$"), Field(description="The page that calls it.")
-    ]
+    server_action: FunctionName = Field(description="The action's function name.")
+    page: UrlPath = Field(description="The page that calls it.")
 
     @property
     def label(self) -> str:
@@ -163,9 +165,7 @@ class Image(Section):
     touches neither image nor traffic.
     """
 
-    uri: Annotated[str, StringConstraints(pattern=r"^[^\s@]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$")] = Field(
-        description="With a tag or a digest."
-    )
+    uri: ImageUri = Field(description="With a tag or a digest.")
     owner: Literal["pipeline", "pulumi"] = "pipeline"
 
 
@@ -208,9 +208,7 @@ class Scaling(Section):
 class Probe(Section):
     """A question to the container. Every number is said: the provider's defaults are not Cloud Run's."""
 
-    http: Annotated[str, StringConstraints(pattern=r"^/\S*$")] | None = Field(
-        default=None, description="Path to GET."
-    )
+    http: UrlPath | None = Field(default=None, description="Path to GET.")
     tcp: bool | None = Field(default=None, description="Whether the port accepts a connection.")
     grpc: str | None = Field(default=None, description="Name of the gRPC health service.")
     initial_delay: Duration = Decimal(0)
@@ -284,9 +282,7 @@ class Service(Section):
 class Backups(Section):
     """What can be restored."""
 
-    start: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = Field(
-        default="02:00", description="UTC."
-    )
+    start: Clock = Field(default="02:00", description="UTC.")
     retained: Positive = Field(default=7, description="Number of daily backups kept.")
     pitr_days: Positive | None = Field(
         default=None, description="Days of logs for point-in-time recovery; none: off."
@@ -307,11 +303,11 @@ class CloudSqlDatabase(Section):
     instance: Name | None = Field(
         default=None, description="Physical name; default: APPLICATION-ENVIRONMENT."
     )
-    version: Annotated[str, StringConstraints(pattern=r"^POSTGRES_[0-9]+(_[0-9]+)?$")]
+    version: PostgresVersion
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"] = Field(
         description="Said, because PostgreSQL 16 and later default to the far dearer one."
     )
-    tier: Annotated[str, StringConstraints(pattern=r"^db-[A-Za-z0-9-]+$")]
+    tier: Tier
     availability: Literal["ZONAL", "REGIONAL"]
     address: Literal["private", "public"] = Field(
         default="private",
@@ -351,9 +347,7 @@ class ExternalDatabase(Section):
 
     kind: Literal["external"]
     provider: Literal["supabase", "other"]
-    project: Annotated[str, StringConstraints(min_length=1)] = Field(
-        description="Its id there (Supabase: project ref)."
-    )
+    project: Text = Field(description="Its id there (Supabase: project ref).")
     host: Host
     compute: str | None = Field(
         default=None, description="Supabase's compute size; its limits are then known."
@@ -376,7 +370,7 @@ class Variable(Section):
     """An environment variable of the frontend, by value or by the name of a Pulumi secret."""
 
     value: str | None = Field(default=None, description="In clear, in the stack file.")
-    config: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] | None = Field(
+    config: ConfigKey | None = Field(
         default=None, description="Name of a secret of this stack: `pulumi config set --secret NAME`."
     )
     sensitive: bool = Field(
@@ -389,7 +383,7 @@ class Repository(Section):
     """Where Vercel builds from."""
 
     type: Literal["github", "gitlab", "bitbucket"] = "github"
-    repo: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)+$")] = Field(examples=["acme/goals"])
+    repo: RepositoryPath = Field(examples=["acme/goals"])
     production_branch: str = "main"
 
 
@@ -401,8 +395,8 @@ class Frontend(Section):
     plan: Literal["hobby", "pro", "enterprise"]
     repository: Repository
     root_directory: str | None = None
-    node_version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.x$")] = "22.x"
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{3}[0-9]$")] = Field(
+    node_version: NodeVersion = "22.x"
+    region: VercelRegion = Field(
         description="Where functions run: beside the Cloud Run region.", examples=["cdg1"]
     )
     fluid: bool = Field(default=True, description="Several requests share a function instance.")

@@ -267,10 +267,11 @@ def _declaration(report: Report, full: str, key: Scalar, node: Node, *, own: boo
     report.only(node, (full,), _DECLARATION_KEYS)
     kind = _type(report, node, (full,)) if node.get("type") else None
     default, value = (unless_null(node.get(name)) for name in ("default", "value"))
+    given = default if value is None else value
     if own and default is not None and value is not None:
         report.note("config/default", node, (full,), "it has both a default and a value", "keep the default")
-    if own and kind is not None and default is not None:
-        misfit = _misfit(default, kind, (full,), nested=True)
+    if own and kind is not None and given is not None:
+        misfit = _misfit(given, kind, (full,), nested=True)
         if misfit is not None:
             report.note("config/type", *misfit, f"the default is not of type {kind}", "change one of the two")
     if not own and (kind is not None or default is not None or value is None):
@@ -279,7 +280,7 @@ def _declaration(report: Report, full: str, key: Scalar, node: Node, *, own: boo
     return Declaration(
         full,
         key.line,
-        default if value is None else value,
+        given,
         kind,
         secret=report.flag(node, "secret", (full,)),
         description=report.text(node, "description", (full,)),

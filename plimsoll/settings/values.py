@@ -139,3 +139,32 @@ Host = Annotated[
         "a host name alone: no scheme, port, user or path (a URL with a password belongs in a secret)",
     ),
 ]
+
+Text = Annotated[str, Form(r"[\s\S]*\S[\s\S]*", "it must say something")]
+Endpoint = Annotated[
+    str,
+    Form(
+        r"(?:GET|HEAD|POST|PUT|PATCH|DELETE) /[^\s?#]*",
+        "an endpoint is a method and a route template, such as GET /api/goals/{goal_id}",
+    ),
+]
+FunctionName = Annotated[
+    str, Form(r"[A-Za-z_$][A-Za-z0-9_$]*", "the name of a function, such as loadDashboard")
+]
+UrlPath = Annotated[str, Form(r"/[^\s?#]*", "a path starts with / and has no query, such as /dashboard")]
+ImageUri = Annotated[
+    str,
+    Form(
+        r"[^\s@]+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
+        "an image has a tag or a digest: region-docker.pkg.dev/project/repository/api:v1, or …@sha256:…",
+    ),
+]
+Clock = Annotated[str, Form(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day, such as "02:00"')]
+PostgresVersion = Annotated[str, Form(r"POSTGRES_[0-9]+(?:_[0-9]+)?", "a version looks like POSTGRES_17")]
+Tier = Annotated[str, Form(r"db-[A-Za-z0-9-]+", "a tier looks like db-g1-small or db-custom-2-7680")]
+ConfigKey = Annotated[
+    str, Form(r"[A-Za-z][A-Za-z0-9_-]*", "the name of a Pulumi secret of this stack, without its namespace")
+]
+RepositoryPath = Annotated[str, Form(r"[\w.-]+(?:/[\w.-]+)+", "a repository looks like acme/goals")]
+NodeVersion = Annotated[str, Form(r"[0-9]+\.x", "a Node.js version looks like 22.x")]
+VercelRegion = Annotated[str, Form(r"[a-z]{3}[0-9]", "a Vercel region looks like cdg1")]

@@ -13,8 +13,8 @@ import pytest
 from pulumi.runtime import _grpc_settings, rpc, settings
 from pulumi.runtime.proto import resource_pb2
 
-from plimsoll.guest import process, run_program
-from plimsoll.preview import decode, monitor
+from plimsoll.guest import run_program
+from plimsoll.preview import decode, monitor, process
 
 SOURCE = Path(run_program.__file__).read_text("utf-8")
 

@@ -64,7 +64,7 @@ def test_an_external_database_registers_where_it_is_with_its_pooler_and_limits(e
             "maxConnections": 90,
             "reserve": 30,
             "pooler": {"mode": "transaction", "clients": 400, "pool": 40},
-        }
+        },
     }
 
 

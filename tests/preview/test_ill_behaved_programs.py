@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plimsoll.guest.process import FIRST_LINES, LAST_LINES, LONGEST_LINE, Output
 from plimsoll.preview.failure import Failure, PreviewError
 from plimsoll.preview.offline import ProgramJob, preview_offline
+from plimsoll.preview.process import FIRST_LINES, LAST_LINES, LONGEST_LINE, Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -177,6 +177,7 @@ config:
             ("a: {type: array, items: {type: text}}", "config/type"),
             ("a: {type: string, default: 1}", "config/type"),
             ("a: {type: integer, default: 1.5}", "config/type"),
+            ("a: {type: string, value: 1.5}", "config/type"),
             ("a: {type: integer, default: x}", "config/type"),
             ("a: {type: boolean, default: yes}", "config/type"),
             ("a: {type: object, default: []}", "config/type"),

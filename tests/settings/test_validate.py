@@ -82,7 +82,7 @@ REFUSED = [
     ("dev", f"{API}.env.LOG_LEVEL", 3, "settings/string-type", f"{API}.env.LOG_LEVEL"),
     ("dev", f"{API}.memroy", "512Mi", "settings/extra-forbidden", f"{API}.memroy"),
     ("dev", f"{API}.memory", REMOVED, "settings/missing", f"{API}.memory"),
-    ("dev", f"{API}.image.uri", "api", "settings/string-pattern-mismatch", f"{API}.image.uri"),
+    ("dev", f"{API}.image.uri", "api", "settings/value-error", f"{API}.image.uri"),
     ("dev", f"{API}.image.owner", "me", "settings/literal-error", f"{API}.image.owner"),
     ("dev", f"{API}.secrets.OPENAI_API_KEY.version", "latest", "settings/int-type", None),
     ("dev", f"{API}.secrets.OPENAI_API_KEY.version", REMOVED, "settings/missing", None),

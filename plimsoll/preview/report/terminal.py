@@ -174,7 +174,7 @@ def _one(plan: Plan, resource: Resource) -> Iterator[RenderableType]:
         "declared at": str(resource.source or ""),
         "provider": resource.provider.name if resource.provider else "",
         "protect": "yes" if options.protect else "",
-        "import": options.import_id,
+        "id" if resource.read else "import": options.import_id,
         "ignores changes of": ", ".join(options.ignore_changes),
         "depends on": ", ".join(urn.rpartition("::")[2] for urn in resource.dependencies),
         "children": ", ".join(child.name for child in plan.children(resource.urn)),
