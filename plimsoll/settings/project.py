@@ -204,7 +204,7 @@ def read_project(file: Path) -> Project:
         declarations=declarations,
         always_refresh=refresh == "always",
         backend=report.text(backend, "url", ("backend",)),
-        stack_folder=file.parent / (folder or ""),
+        stack_folder=file.parent / (folder or "").lstrip("/"),
     )
     report.close()
     return project
@@ -252,17 +252,11 @@ def _config(report: Report, project: str, tree: Mapping) -> tuple[dict[str, Decl
 
 
 def _declaration(report: Report, full: str, key: Scalar, node: Node, *, own: bool) -> Declaration:
-    if not isinstance(
-        node, Mapping
-    ):  # The short form: the bare value of another namespace, or a bare default.
+    if not isinstance(node, Mapping):
+        # The short form: a bare default, or the bare value of a key of another namespace.
         if isinstance(node, Scalar) and (node.value is None or isinstance(node.value, float)):
-            report.note(
-                "config/default",
-                node,
-                (full,),
-                "the short form cannot be this",
-                "write default: below the key",
-            )
+            message = "the short form takes text, whole numbers, truth values and lists only"
+            report.note("config/default", node, (full,), message, "write default: below the key")
         return Declaration(full, key.line, node)
     report.only(node, (full,), _DECLARATION_KEYS)
     kind = _type(report, node, (full,)) if node.get("type") else None
@@ -336,7 +330,7 @@ def read_stack(project: Project, stack: str) -> StackFile:
             raise
         known = project.stacks()
         near = get_close_matches(stack, known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"there is {' and '.join(known) or 'none yet'}"
+        remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known) or 'none yet'}"
         raise refusal(file, "stack/missing", f"the stack {stack} has no file", remedy) from None
     report = Report(file)
     root = report.root(tree, _STACK_KEYS)
@@ -421,7 +415,7 @@ def _check_value(
 ) -> None:
     if declaration.secret and not encrypted:
         message = f"{entry.key} is declared as a secret, and stands here in clear"
-        remedy = f"pulumi config set --secret {entry.key}"
+        remedy = f"encrypt it: pulumi config set --secret {entry.key}"
         report.note("config/secret", entry.node, (entry.key,), message, remedy, file=entry.file)
         return
     misfit = _misfit(entry.node, kind, (entry.key,), nested=False)

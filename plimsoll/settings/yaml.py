@@ -2,8 +2,7 @@
 
 The engine reads with Go's yaml.v3, which is neither YAML 1.1 nor 1.2: `yes` and `12:30` are words, `017` is
 15, `1e3` is 1000. We take only the events of ruamel.yaml, decide plain scalars by the engine's own table
-(yaml.v3, resolve.go), and refuse what YAML readers disagree on and what the engine changes silently
-(`_REFUSALS`).
+(`scalars`), and refuse what YAML readers disagree on and what the engine changes silently (`_REFUSALS`).
 
 This module knows YAML only; what the keys of a file mean is the business of `project`.
 """
@@ -11,7 +10,6 @@ This module knows YAML only; what the keys of a file mean is the business of `pr
 from __future__ import annotations
 
 import json
-import math
 import re
 import stat
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ from ruamel.yaml.events import (
 )
 
 from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
+from plimsoll.settings.scalars import RefusedScalarError, resolve
 from plimsoll.settings.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ MAX_DEPTH = 100
 """Maps and lists may nest this deep, which keeps every recursion over a tree far from Python's own limit."""
 MAX_EXPANDED = 10 * MAX_BYTES
 """Characters that a file may stand for once its aliases are followed."""
-MAX_EXACT = 2**53
-"""Beyond this, a whole number does not survive the floating point of JSON and of the engine's wire."""
 
 SOURCE = "Pulumi's YAML, Go yaml.v3"
 
@@ -70,10 +67,8 @@ _REFUSALS: dict[str, tuple[str, str]] = {
     "yaml/flow": ("the engine takes no {sign} here, in brackets and without quotes", "quote the text"),
     "yaml/key": ("the engine reads this key as {read}", "quote it, or choose another name"),
     "yaml/merge": ("<< merges maps only, once in a map", "give it a map, or a list of maps: <<: [*a, *b]"),
-    "yaml/number": (
-        "the engine refuses infinities, and rounds numbers beyond 2^53 on their way to the program",
-        "quote it",
-    ),
+    "yaml/not-a-number": ("the engine refuses infinities and NaN", "quote it, or write a number"),
+    "yaml/number": ("a number beyond 2^53 loses digits on its way to the program", "quote it"),
     "yaml/second-document": (
         "a second document starts here, and the engine ignores it",
         "keep one document in a file",
@@ -167,57 +162,6 @@ def _text(content: bytes, file: Path | None) -> str:
     if faults:
         raise SettingsError(faults.values())
     return text
-
-
-# Plain scalars ---------------------------------------------------------------------------------------------
-
-
-class _RefusedError(ValueError):
-    """A plain scalar that we refuse; its argument is the rule."""
-
-
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9].*)?", re.DOTALL)
-_INTEGER = re.compile(
-    r"(?P<sign>[-+]?)(0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))"
-)
-_BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-
-
-def _resolve(text: str) -> str | int | float | bool | None:
-    """What the engine takes a plain scalar for: yaml.v3 3.0.1, resolve.go.
-
-    Raises _RefusedError for what the engine refuses, rewrites or rounds.
-    """
-    if text in _NULLS:
-        return None
-    if text in _TRUTHS:
-        return _TRUTHS[text]
-    if text[0] not in "+-.0123456789":
-        return text
-    if _DATE.fullmatch(text):
-        raise _RefusedError("yaml/date")
-    plain = text if text[0] == "." else text.replace("_", "")
-    number = _integer(plain)
-    if number is None and _FLOAT.fullmatch(plain):
-        number = float(plain)
-    if _NOT_A_NUMBER.fullmatch(text) or (number is not None and MAX_EXACT < abs(number) < math.inf):
-        raise _RefusedError("yaml/number")
-    return text if number is None or math.isinf(number) else number
-
-
-def _integer(plain: str) -> int | None:
-    """A whole number, where yaml.v3 finds one that fits its 64 bits."""
-    # There, the sign may also follow the prefix of a base: 0b-1.
-    found = _INTEGER.fullmatch(re.sub(r"^0([bo])([-+])", r"\g<2>0\1", plain))
-    if found is None or len(plain) > 70:
-        return None
-    base = next(name for name in _BASES if found[name])
-    number = int(found["sign"] + found[base], _BASES[base])
-    return number if -(2**63) <= number < 2**64 else None
 
 
 # The tree --------------------------------------------------------------------------------------------------
@@ -408,8 +352,8 @@ class _Composer:
         value: str | int | float | bool | None = event.text
         if not event.style:
             try:
-                value = _resolve(event.text)
-            except _RefusedError as error:
+                value = resolve(event.text)
+            except RefusedScalarError as error:
                 self._note(str(error), event, trail, value=event.text)
             if self._flow > 0 and ("?" in event.text or event.text[:1] == ":"):
                 sign = "?" if "?" in event.text else "colon"

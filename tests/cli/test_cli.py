@@ -23,7 +23,8 @@ def plimsoll(*arguments: str, cwd: Path = ROOT, **environment: str) -> subproces
     return subprocess.run(
         [sys.executable, "-m", "plimsoll", *arguments],
         cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", **environment},
+        # Test runners set the width of their own terminal.
+        env={**{name: value for name, value in os.environ.items() if name != "COLUMNS"}, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -77,7 +78,15 @@ class TestHelp:
         assert re.fullmatch(r"plimsoll \d+\.\d+\.\d+\n", plimsoll("--version").stdout)
 
     def test_completes_environments_in_the_shell(self):
-        done = plimsoll(_PLIMSOLL_COMPLETE="complete_bash", COMP_WORDS="plimsoll preview p", COMP_CWORD="2")
+        asked = {"_PLIMSOLL_COMPLETE": "complete_bash", "COMP_WORDS": "plimsoll preview p", "COMP_CWORD": "2"}
+        done = subprocess.run(
+            [Path(sys.executable).parent / "plimsoll"],
+            cwd=ROOT,
+            env={**os.environ, **asked},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stdout.split() == ["prod"]
 
 

@@ -236,8 +236,8 @@ class TestStacks:
         ("asked", "there", "advice"),
         [
             ("prd", ("dev", "prod"), "did you mean prod?"),
-            ("zzz", ("dev", "prod"), "there is dev and prod"),
-            ("dev", (), "there is none yet"),
+            ("zzz", ("dev", "prod"), "known here: dev, prod"),
+            ("dev", (), "known here: none yet"),
         ],
     )
     def test_a_missing_file_is_told_with_the_nearest(

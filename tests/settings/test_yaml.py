@@ -128,8 +128,8 @@ REFUSED = {
     # what: (text, rule, line, key)
     "a date": ("a:\n  b: 2024-01-15\n", "yaml/date", 2, "a.b"),
     "a time": ("a: 2024-1-1 10:00:00\n", "yaml/date", 1, "a"),
-    "infinity": ("a: [1, -.inf]\n", "yaml/number", 1, "a[1]"),
-    "not a number": ("a: .NaN\n", "yaml/number", 1, "a"),
+    "infinity": ("a: [1, -.inf]\n", "yaml/not-a-number", 1, "a[1]"),
+    "not a number": ("a: .NaN\n", "yaml/not-a-number", 1, "a"),
     "a number beyond 2^53": ("a: 9007199254740993\n", "yaml/number", 1, "a"),
     "a number of 21 digits": ("a: 103456789012345678901\n", "yaml/number", 1, "a"),
     "a great float": ("a: 1e17\n", "yaml/number", 1, "a"),
@@ -171,7 +171,7 @@ REFUSED = {
     "a control character": ("a: 1\nb: \x1b[0m\n", "yaml/character", 2, None),
     "keys of Pulumi's paths": (
         'config:\n  p:a.b:\n    "c.d": [{e f: .inf}]\n',
-        "yaml/number",
+        "yaml/not-a-number",
         3,
         'p:["a.b"]["c.d"][0]["e f"]',
     ),
@@ -199,7 +199,7 @@ def test_every_fault_is_told_at_once():
     assert [(fault.line, fault.rule) for fault in faults(text)] == [
         (1, "yaml/date"),
         (2, "yaml/tag"),
-        (3, "yaml/number"),
+        (3, "yaml/not-a-number"),
         (4, "yaml/duplicate-key"),
         (4, "yaml/number"),
         (5, "yaml/key"),
