@@ -71,7 +71,10 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
         demands = [_demand(resource.name, said) for resource, said in declared if "workers" in said]
         supplies = [_supply(said) for _, said in declared if "maxConnections" in said]
     else:
-        services, databases = plan.of_type(SERVICE), plan.of_type(INSTANCE)
+        databases = plan.of_type(INSTANCE)
+        services = [service for service in plan.of_type(SERVICE) if _names_a_pool(service)]
+        # Not one service says a word of pools: then any of them may be the one that has some.
+        services = services or list(plan.of_type(SERVICE))
         if not services or not databases:
             return None
         demands = [_foreign_demand(service) for service in services]
@@ -129,6 +132,11 @@ def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:
         reserve=counts["reserve"],
         pooler=connections.Pooler(mode=mode, **sizes),
     )
+
+
+def _names_a_pool(service: Resource) -> bool:
+    names = dict(_variables(_mapping(service.inputs.get("template"))))
+    return "DB_POOL_SIZE" in names or "DB_MAX_OVERFLOW" in names
 
 
 def _foreign_demand(service: Resource) -> connections.Demand | Undecided:

@@ -28,7 +28,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys and values in the order written; merged keys (`<<`) come last, where they were written first."""
+    """Keys and values in the order written; merged ones (`<<`) come last, with their own lines."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     line: int
