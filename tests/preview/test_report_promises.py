@@ -49,14 +49,8 @@ def resource(type_: str, name: str, inputs: dict[str, Any], **changes: Any) -> R
 
 def plan(*resources: Resource, **changes: Any) -> Plan:
     root = resource("pulumi:pulumi:Stack", "shop-dev", {}, urn=STACK, parent=None, custom=False)
-    everything = (root, *resources)
-    given: dict[str, Any] = {
-        "project": "shop",
-        "stack": "dev",
-        "source": Source.OFFLINE,
-        "knows_state": False,
-    }
-    return Plan(**given | {"resources": everything, "outputs": {}} | changes)
+    whole = Plan("shop", "dev", Source.OFFLINE, knows_state=False, resources=(root, *resources), outputs={})
+    return replace(whole, **changes)
 
 
 def text(renderable: Any) -> str:
