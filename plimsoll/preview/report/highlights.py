@@ -58,9 +58,7 @@ _BY_TYPE: dict[str, Highlights] = {
         ),
         absent=(("scaling.minInstanceCount", "scaling.maxInstanceCount", "scales to zero"),),
     ),
-    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights(
-        "who may call it", (("", "member"), ("", "role"))
-    ),
+    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights("may call it", (("", "member"),)),
     "gcp:sql/databaseInstance:DatabaseInstance": Highlights(
         "Cloud SQL instance",
         (
@@ -78,7 +76,7 @@ _BY_TYPE: dict[str, Highlights] = {
     "gcp:secretmanager/secret:Secret": Highlights("secret", (("", "secretId"),)),
     "gcp:secretmanager/secretVersion:SecretVersion": Highlights("version of a secret"),
     "gcp:secretmanager/secretIamMember:SecretIamMember": Highlights(
-        "who may read it", (("", "secretId"), ("", "role"))
+        "may read the secret", (("", "secretId"),)
     ),
     "gcp:serviceaccount/account:Account": Highlights("service account", (("", "accountId"),)),
     "gcp:projects/service:Service": Highlights("API", (("", "service"),)),

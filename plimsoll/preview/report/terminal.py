@@ -54,22 +54,32 @@ def _budgets(plan: Plan) -> Iterator[RenderableType]:
     flows = promises(plan)
     if not flows:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
-    table.add_column("flow")
-    table.add_column("what it is", overflow="ellipsis", no_wrap=True)
-    table.add_column("through")
-    table.add_column("p95", justify="right", no_wrap=True)
-    table.add_column("p99", justify="right", no_wrap=True)
-    table.add_column("availability", justify="right", no_wrap=True)
-    for flow in flows:
-        table.add_row(
-            Text.assemble(flow.flow, (" critical" if flow.critical else "", "dim")),
-            flow.label,
-            flow.service,
-            Text(flow.p95, "bold"),
-            flow.p99 or Text("derived", "dim"),
+    tails = any(flow.p99 for flow in flows)
+    rows = [
+        (
+            flow.flow,
+            flow.p95,
+            *([flow.p99] if tails else []),
             f"{flow.availability} %",
+            "critical" if flow.critical else "",
+            flow.service,
+            flow.label,
         )
+        for flow in flows
+    ]
+    heads = ("flow", "p95", *(["p99"] if tails else []), "availability", "", "through", "what it is")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for head in heads:
+        table.add_column(
+            head,
+            # Where it is narrow, the description wraps: never a name or a number.
+            no_wrap=head != heads[-1],
+            overflow="fold",
+            justify="right" if head in {"p95", "p99", "availability"} else "left",
+            style="bold" if head == "p95" else "",
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
     yield _heading("BUDGETS")
     yield Padding(table, (0, 0, 0, 2))
 
@@ -131,8 +141,7 @@ def _grow(tree: Tree, plan: Plan, resource: Resource) -> None:
     marks += ["protected"] if resource.options.protect else []
     line = Text.assemble(
         (resource.name, "bold" if resource.component else ""),
-        "  ",
-        (title(resource), "dim"),
+        (f"  {title(resource)}" if title(resource) != resource.name else "", "dim"),
         *[("  " + mark, "cyan") for mark in marks],
     )
     values = highlights(resource)
