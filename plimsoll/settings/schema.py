@@ -21,7 +21,7 @@ _ENGINE_KEYS = {
 
 def stack_schema(project: str) -> dict[str, Any]:
     """The schema of `Pulumi.<environment>.yaml` of the project named `project`."""
-    settings = Settings.model_json_schema(by_alias=True)
+    settings = _closed(Settings.model_json_schema(by_alias=True))
     definitions = settings.pop("$defs")
     secret = {
         "type": "object",
@@ -56,3 +56,14 @@ def stack_schema(project: str) -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": definitions,
     }
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let a mapping with a pattern for its keys have no others, as the settings do."""
+    for inner in schema.values():
+        for one in inner if isinstance(inner, list) else [inner]:
+            if isinstance(one, dict):
+                _closed(one)
+    if "patternProperties" in schema:
+        schema["additionalProperties"] = False
+    return schema

@@ -195,6 +195,9 @@ class TestSchema:
         assert not self.valid({**config, "plimsoll:budget": {}})
         assert not self.valid({**config, "plimsoll:budgets": {"goal-list": {"p95": "300ms", "p90": "1s"}}})
 
+    def test_refuses_a_name_that_is_none(self, config: dict[str, object]):
+        assert not self.valid({**config, "plimsoll:budgets": {"Goal List": {"p95": "300ms"}}})
+
     def test_refuses_a_number_without_its_unit(self, config: dict[str, object]):
         assert not self.valid({**config, "plimsoll:budgets": {"goal-list": {"p95": 300}}})
 
