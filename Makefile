@@ -13,7 +13,7 @@ help: ## Say what each target does
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Plimsoll needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 2; }
+	  { echo "$(PYTHON) is not there or older than 3.11; name another: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "Setting up .venv from requirements.lock (about a minute, once)" >&2
 	@$(PYTHON) -m venv .venv
 	@# Compiled after the install, on every core: pip compiles on one.

@@ -198,6 +198,7 @@ class CloudSqlDatabase(Database):
                 "tier": settings.tier,
                 "availability_type": settings.availability,
                 "activation_policy": "ALWAYS",
+                "disk_type": "PD_SSD",
                 "disk_size": settings.disk_gb,
                 "disk_autoresize": True,
                 "disk_autoresize_limit": settings.disk_limit_gb,

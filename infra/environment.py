@@ -88,7 +88,12 @@ class Environment(pulumi.ComponentResource):
         if settings.frontend is not None:
             frontend = Frontend(
                 "frontend",
-                FrontendArgs(settings=settings.frontend, service_uris=uris, secret=args.secret),
+                FrontendArgs(
+                    settings=settings.frontend,
+                    service_uris=uris,
+                    secret=args.secret,
+                    protect=settings.cloud.protect,
+                ),
                 inside,
             )
             self.exports |= frontend.exports

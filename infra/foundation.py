@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from plimsoll.settings.model import Network, Settings
 
 
+FIRST_API = "cloudresourcemanager"
+"""The provider asks it for the project whenever it reads an API's state, peers a network or grants a role."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoundationArgs:
     """What to lay."""
@@ -50,16 +54,13 @@ def foundation_args(settings: Settings, names: Names) -> FoundationArgs:
     cloudsql = isinstance(database, CloudSqlDatabase)
     private = cloudsql and database.address == "private"
     users = [service for service in settings.services.values() if service.database is not None]
-    apis = {"iam", "run"}
+    apis = {FIRST_API, "iam", "run"}
     if cloudsql or users or any(service.secrets for service in settings.services.values()):
         apis.add("secretmanager")
     if cloudsql:
         apis.add("sqladmin")
     if private:
         apis |= {"compute", "servicenetworking"}
-    if any(service.roles for service in settings.services.values()) or (cloudsql and not private and users):
-        # Grants on the project itself go through this one.
-        apis.add("cloudresourcemanager")
     return FoundationArgs(
         names=names,
         apis=sorted(apis),
@@ -71,8 +72,9 @@ def foundation_args(settings: Settings, names: Names) -> FoundationArgs:
 class Foundation(pulumi.ComponentResource):
     """Owns which of Google's APIs are on, and the private network with its range for Google's services.
 
-    It does not own the project: that, its billing and its Service Usage API are there before Pulumi runs.
-    It never turns an API off again, since others in the project may have come to rely on it.
+    It does not own the project: that, its billing, and its Service Usage and Cloud Resource Manager APIs,
+    which the provider itself asks, are there before Pulumi runs (README). It never turns an API off again,
+    since others in the project may have come to rely on it.
 
     The network can be destroyed about two hours after the last service in it: Cloud Run keeps its addresses.
     """
@@ -82,17 +84,19 @@ class Foundation(pulumi.ComponentResource):
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("plimsoll:infra:Foundation", name, None, opts)
         self._args = args
-        self._apis = {
-            api: projects.Service(
-                api,
-                service=f"{api}.googleapis.com",
-                disable_on_destroy=False,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for api in args.apis
-        }
+        first = self._enable(FIRST_API)
+        others = {api: self._enable(api, first) for api in args.apis if api != FIRST_API}
+        self._apis = {FIRST_API: first, **others}
         self.network = self._lay(args.network) if args.network else None
         self.register_outputs({"apis": [service.service for service in self._apis.values()]})
+
+    def _enable(self, api: str, *after: pulumi.Resource) -> projects.Service:
+        return projects.Service(
+            api,
+            service=f"{api}.googleapis.com",
+            disable_on_destroy=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
 
     def api(self, name: str) -> pulumi.Resource:
         """The API that a resource has to wait for. KeyError where this environment was not given it."""

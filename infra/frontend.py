@@ -31,6 +31,8 @@ class FrontendArgs:
     """Where each service answers."""
     secret: Callable[[str], pulumi.Output[str]]
     """Reads a secret of this stack by its name."""
+    protect: bool
+    """Whether the project, with its domain and deployments, may not be deleted by an edit."""
 
 
 class Frontend(pulumi.ComponentResource):
@@ -45,6 +47,7 @@ class Frontend(pulumi.ComponentResource):
     def __init__(self, name: str, args: FrontendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("plimsoll:infra:Frontend", name, None, opts)
         self._settings = args.settings
+        self._lasting = args.protect
         self._project = self._declare_project(name)
         for variable, service in args.settings.service_urls.items():
             self._declare_variable(
@@ -60,7 +63,7 @@ class Frontend(pulumi.ComponentResource):
                 "domain",
                 project_id=self._project.id,
                 domain=args.settings.domain,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
             )
             self.exports["frontendUrl"] = f"https://{args.settings.domain}"
         self.register_outputs(self.exports)
@@ -94,7 +97,7 @@ class Frontend(pulumi.ComponentResource):
             git_fork_protection=True,
             # VERCEL_ENV and the commit, by which logs and traces are told apart.
             automatically_expose_system_environment_variables=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=self._lasting),
         )
 
     def _declare_variable(

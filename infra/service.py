@@ -120,7 +120,8 @@ class Service(pulumi.ComponentResource):
                 after.extend(args.database.ready)
             called = args.names.secret(secret).removeprefix("projects/").replace("/secrets/", "/")
             yield secretmanager.SecretIamMember(
-                f"{self._key}-{called}",
+                # A key has no dot, so no two services' grants share a name.
+                f"{self._key}.{called}",
                 secret_id=secret,
                 role="roles/secretmanager.secretAccessor",
                 member=self._account.member,
@@ -134,7 +135,7 @@ class Service(pulumi.ComponentResource):
             roles.add("roles/cloudsql.client")
         for role in sorted(roles):
             yield projects.IAMMember(
-                f"{self._key}-{role.removeprefix('roles/').replace('/', '-')}",
+                f"{self._key}.{role.removeprefix('roles/').replace('/', '-')}",
                 project=args.names.cloud.project,
                 role=role,
                 member=self._account.member,

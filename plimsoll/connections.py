@@ -35,6 +35,8 @@ class Demand:
     overflow: int = 0
     per_request: int = 1
     """Sessions that one request holds at once."""
+    at_least: int = 1
+    """Minimum of instances: no remedy goes below it."""
 
     @property
     def per_worker(self) -> int:
@@ -169,6 +171,9 @@ def remedy(budget: ConnectionBudget, one: Sum) -> str:
         1,
         key=lambda size: excess(replace(worst, pool=size, overflow=0)),
     )
-    options = [f"a maximum of {instances} instances of {worst.service}"] if instances else []
-    options += [f"pool and overflow of {pool} together"] if pool else []
+    options: list[str] = []
+    if instances >= worst.at_least:
+        options.append(f"a maximum of {instances} instances of {worst.service}")
+    if pool:
+        options.append(f"pool and overflow of {pool} together in {worst.service}")
     return ", or ".join([*options, larger])

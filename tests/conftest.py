@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
+STACKS = ROOT / "tests" / "stacks"
+"""A project with stack files of its own, so that tests do not depend on the numbers that people edit."""
 
 # No deadline: a shared machine's pauses are not the code's.
 settings.register_profile(

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, STACKS
 
 README = ROOT / "README.md"
 WIDTH = 108
@@ -18,7 +18,7 @@ WIDTH = 108
 def printed(*arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "plimsoll", *arguments],
-        cwd=ROOT,
+        cwd=STACKS,
         env={**os.environ, "COLUMNS": str(WIDTH)},
         capture_output=True,
         text=True,

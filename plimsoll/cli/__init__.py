@@ -4,6 +4,8 @@ Exit codes: 0 done; 1 done, and what it shows breaks a promise; 2 wrong input, o
 interrupted.
 """
 
+import os
+import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -14,7 +16,8 @@ from plimsoll.cli import options
 app = typer.Typer(
     name="plimsoll",
     help="One performance budget per flow: see what a change does to it, and prove it.\n\n"
-    "Exit codes: 0 done; 1 done, and a promise is broken; 2 wrong input, or a program that failed.",
+    "Exit codes: 0 done; 1 done, and a promise is broken; 2 wrong input, or a program that failed; "
+    "130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -98,4 +101,13 @@ def schema(
 
 def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)
     """Run the command; what `plimsoll` and `python -m plimsoll` call."""
-    app(*arguments)
+    if sys.stdout is None:  # closed by the caller: there is nobody to tell
+        sys.exit(2)
+    try:
+        app(*arguments)
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        typer.echo(f"error  {error.strerror}{f': {error.filename}' if error.filename else ''}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)

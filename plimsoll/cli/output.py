@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from plimsoll.limits import Severity
+from plimsoll.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,17 +71,19 @@ def fault_lines(fault: Fault) -> Iterable[Text]:
     advice = fault.severity is Severity.ADVICE
     place = str(relative(fault.file)) if fault.file is not None else ""
     place += f":{fault.line}" if fault.line is not None else ""
+    said = f" = {fault.value or '(nothing)'}" if fault.value is not None else ""
+    where = f"{fault.key or ''}{said}"
     yield Text.assemble(
         ("advice" if advice else "error", "bold yellow" if advice else "bold red"),
         "  ",
-        (place, "bold"),
-        "  " if place else "",
-        fault.key or "",
-        f" = {fault.value}" if fault.value is not None else "",
+        (printable(place), "bold"),
+        "  " if place and where else "",
+        printable(where) if place or where else printable(fault.message),
     )
-    yield Text(f"    {fault.message}")
+    if place or where:
+        yield Text(f"    {printable(fault.message)}")
     if fault.remedy is not None:
-        yield Text(f"    → {fault.remedy}")
+        yield Text(f"    → {printable(fault.remedy)}")
     origin = ", ".join(part for part in (fault.rule, fault.source) if part is not None)
     if origin:
         yield Text(f"    {origin}", "dim")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.text import Text
 
-from plimsoll.cli.output import Exit, console, print_json, refuse, show
+from plimsoll.cli.output import Exit, console, fault_json, print_json, refuse, show
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import ProgramJob, find_interpreter, preview_offline
 from plimsoll.preview.plan import Resource, resource_to_json, to_json
 from plimsoll.preview.promises import Undecided, connection_budget
 from plimsoll.preview.report.machine import promises_json
 from plimsoll.preview.report.terminal import report, resource_report
+from plimsoll.printable import printable
 from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.explain import nearest
 from plimsoll.settings.project import find_project, read_stack, resolve
@@ -84,6 +85,7 @@ def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
                     file=project.file,
                     key="runtime",
                     rule="settings/runtime",
+                    source="Plimsoll's design",
                     remedy="use `pulumi preview`",
                 )
             ]
@@ -104,9 +106,9 @@ def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
 
 def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
     if name is None:
-        print_json({**to_json(plan), **promises_json(plan)}) if as_json else show(report(plan))
+        print_json({"ok": True, **to_json(plan), **promises_json(plan)}) if as_json else show(report(plan))
         return
-    found = _named(plan, name)
+    found = _named(plan, name, as_json=as_json)
     if as_json:
         print_json([resource_to_json(one) for one in found])
         return
@@ -114,7 +116,7 @@ def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:
         show(resource_report(plan, resource))
 
 
-def _named(plan: Plan, name: str) -> tuple[Resource, ...]:
+def _named(plan: Plan, name: str, *, as_json: bool) -> tuple[Resource, ...]:
     one = plan.resource(name)
     found = (one,) if one else plan.named(name)
     if not found:
@@ -122,24 +124,37 @@ def _named(plan: Plan, name: str) -> tuple[Resource, ...]:
         missing = Fault(
             f"{plan.stack} declares no resource named {name}",
             rule="preview/resource",
+            source="the program",
             remedy=nearest(name, names) or f"there are {', '.join(names)}",
         )
-        refuse([missing], as_json=False)
+        refuse([missing], as_json=as_json)
     return found
 
 
 def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
     if as_json:
-        print_json({"ok": False, "failure": error.to_json()})
+        place = error.place
+        fault = Fault(
+            error.message,
+            file=Path(place.file) if place else None,
+            line=place.line if place else None,
+            rule=f"preview/{error.kind.value}",
+            source="the program",
+            remedy=error.remedy or None,
+        )
+        print_json({"ok": False, "faults": [fault_json(fault)], "failure": error.to_json()})
         raise typer.Exit(Exit.USAGE)
     err = console(stderr=True)
-    err.print(Text.assemble(("error", "bold red"), f"  {error.message}"))
+    err.print(Text.assemble(("error", "bold red"), f"  {printable(error.message)}"))
     for frame in error.frames:
-        err.print(Text(f"    {frame.file}:{frame.line} in {frame.function}: {frame.text}", "dim"))
+        function = f" in {frame.function}" if frame.function else ""
+        err.print(
+            Text(printable(f"    {frame.file}:{frame.line}{function}: {frame.text}".rstrip(": ")), "dim")
+        )
     if error.remedy:
-        err.print(Text(f"    → {error.remedy}"))
+        err.print(Text(f"    → {printable(error.remedy)}"))
     for line in error.program_output:
-        err.print(Text(f"    | {line}", "dim"))
+        err.print(Text(f"    | {printable(line)}", "dim"))
     if debug and error.traceback:
-        print(error.traceback, file=sys.stderr)  # noqa: T201
+        print(printable(error.traceback), file=sys.stderr)  # noqa: T201
     raise typer.Exit(Exit.USAGE)

@@ -43,6 +43,12 @@ class InstanceShape(Shape):
     """Point-in-time recovery."""
     pitr_days: int | None = None
     """Days of transaction logs kept for it."""
+    backups_retained: int | None = None
+    """Daily backups kept."""
+    ssd: bool | None = None
+    """Whether the disk is an SSD persistent disk, the default."""
+    database: str | None = None
+    user: str | None = None
     pooling: bool | None = None
     """Managed connection pooling."""
     insights_plans_per_minute: int | None = None
@@ -201,6 +207,75 @@ def log_retention_in_range(shape: InstanceShape) -> Iterator[Breach]:
         )
 
 
+@rule("cloud-sql/backups-retained", rows=(46,), fact="backups_retained")
+def backups_retained_in_range(shape: InstanceShape) -> Iterator[Breach]:
+    """Row 46: how many daily backups may be kept."""
+    fact = FACTS["backups_retained"]
+    low, high = fact.count("from"), fact.count("to")
+    if shape.backups_retained is not None and not low <= shape.backups_retained <= high:
+        yield Breach(
+            ("backups_retained",),
+            str(shape.backups_retained),
+            f"Cloud SQL keeps {low} to {high} backups, not {shape.backups_retained}",
+            f"write {low} to {high}",
+        )
+
+
+@rule("cloud-sql/backups-beyond-logs", rows=(46,), fact="backups_beyond_logs")
+def backups_reach_beyond_logs(shape: InstanceShape) -> Iterator[Breach]:
+    """Row 46: a point in time is restored from the backup before it, so backups reach further than logs."""
+    kept, days = shape.backups_retained, shape.pitr_days
+    if kept is not None and days is not None and kept <= days:
+        yield Breach(
+            ("backups_retained", "pitr_days"),
+            f"{kept} backups, {days} days of logs",
+            f"point-in-time recovery over {days} days needs more than {days} daily backups, not {kept}",
+            f"keep {days + 1} backups, or fewer days",
+        )
+
+
+@rule("cloud-sql/version", rows=(), fact="versions")
+def version_exists(shape: InstanceShape) -> Iterator[Breach]:
+    """SQL-013, relaxed: a version that is gone; a newer one than we know may well be there."""
+    match = _VERSION.fullmatch(shape.version or "")
+    oldest, newest = FACTS["versions"].count("oldest"), FACTS["versions"].count("newest")
+    # Far beyond the newest is a slip of the pen, not a release.
+    if match is not None and not oldest <= int(match[1]) <= 2 * newest:
+        yield Breach(
+            ("version",),
+            quoted(shape.version or ""),
+            f"Cloud SQL has PostgreSQL {oldest} to {newest}, as far as we know",
+            f"write POSTGRES_{newest}",
+        )
+
+
+@rule("cloud-sql/disk-of-tier", rows=(46,), fact="hyperdisk")
+def tier_takes_the_disk(shape: InstanceShape) -> Iterator[Breach]:
+    """Row 46: the newer machine series take Hyperdisk only."""
+    series = [one for one in FACTS["hyperdisk"].names() if (shape.tier or "").lower().startswith(one.lower())]
+    if series and shape.ssd is True:
+        yield Breach(
+            ("tier",),
+            quoted(shape.tier or ""),
+            f"machine types {series[0]}… take Hyperdisk only, and this instance has an SSD persistent disk",
+            "choose a machine type of another series",
+        )
+
+
+@rule("cloud-sql/reserved-name", rows=(), fact="reserved_users")
+def names_are_free(shape: InstanceShape) -> Iterator[Breach]:
+    """PostgreSQL and Cloud SQL have databases and users of their own."""
+    fact = FACTS["reserved_users"]
+    user, prefixes = shape.user or "", fact.names("prefixes")
+    if user in fact.names("names") or any(user.startswith(prefix) for prefix in prefixes):
+        yield Breach(
+            ("user",), quoted(user), f"user {quoted(user)} is Cloud SQL's own", "choose another name"
+        )
+    if shape.database in FACTS["reserved_databases"].names():
+        name = quoted(shape.database or "")
+        yield Breach(("database",), name, f"database {name} is there already", "choose another name")
+
+
 @rule("cloud-sql/regional-backups", rows=(47,), fact="regional")
 def regional_keeps_backups(shape: InstanceShape) -> Iterator[Breach]:
     """Row 47: a standby is built from backups and logs, so both have to be on."""
@@ -282,6 +357,11 @@ RULES = (
     custom_tier_has_a_legal_shape,
     tier_matches_edition,
     log_retention_in_range,
+    backups_retained_in_range,
+    backups_reach_beyond_logs,
+    version_exists,
+    tier_takes_the_disk,
+    names_are_free,
     regional_keeps_backups,
     production_has_an_sla,
     pooling_needs_plus,

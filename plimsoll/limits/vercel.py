@@ -85,7 +85,7 @@ def check_project_name(name: str) -> list[Problem]:
 
 def check_region(google_region: str, vercel_region: str) -> list[Problem]:
     """Advise where functions run far from a Google region. Regions that we do not know decide nothing."""
-    return judge((regions_are_neighbours,), RegionShape(region=vercel_region, google_region=google_region))
+    return judge(_REGION, RegionShape(region=vercel_region, google_region=google_region))
 
 
 def region_neighbours(google_region: str) -> tuple[str, ...]:
@@ -162,6 +162,29 @@ def bundle_fits(shape: FunctionShape) -> Iterator[Breach]:
         )
 
 
+@rule("vercel/variable-name", rows=(54,), fact="variable_name")
+def variable_name_is_free(shape: VariableShape) -> Iterator[Breach]:
+    """Row 54: letters, digits and _, and not one of Vercel's own."""
+    fact = FACTS["variable_name"]
+    own = any(shape.key.startswith(prefix) for prefix in fact.names("reserved"))
+    if own or not re.fullmatch(fact.text("pattern"), shape.key):
+        why = "is one of Vercel's own" if own else "is not of letters, digits and _, or starts with a digit"
+        yield Breach(("key",), quoted(shape.key), f"variable {quoted(shape.key)} {why}", "rename it")
+
+
+@rule("vercel/region-unknown", rows=(), fact="regions", severity=Severity.ADVICE)
+def region_is_known(shape: RegionShape) -> Iterator[Breach]:
+    """A region that we have not read of may be new, or a slip of the pen."""
+    known = FACTS["regions"].names()
+    if shape.region not in known:
+        yield Breach(
+            ("region",),
+            quoted(shape.region),
+            f"{quoted(shape.region)} is none of the regions that we know",
+            f"check its spelling ({listed(known)})",
+        )
+
+
 @rule("vercel/variable-sensitive", rows=(54,), fact="variable_sensitive")
 def sensitivity_is_said(shape: VariableShape) -> Iterator[Breach]:
     """Row 54: whether a value can be read back is decided once, so it has to be said."""
@@ -228,5 +251,6 @@ def regions_are_neighbours(shape: RegionShape) -> Iterator[Breach]:
 
 
 _FUNCTION = (timeout_within_plan, timeout_suits_functions_without_fluid, cpu_type_exists, bundle_fits)
-_VARIABLE = (sensitivity_is_said, development_is_not_sensitive, one_way_of_declaring)
-RULES = (*_FUNCTION, *_VARIABLE, project_name_is_legal, regions_are_neighbours)
+_VARIABLE = (variable_name_is_free, sensitivity_is_said, development_is_not_sensitive, one_way_of_declaring)
+_REGION = (region_is_known, regions_are_neighbours)
+RULES = (*_FUNCTION, *_VARIABLE, project_name_is_legal, *_REGION)

@@ -17,6 +17,9 @@ from plimsoll import connections
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan, Resource, Value
 
+OURS = "plimsoll:"
+"""How the types of our components start: only of these are `flows` and `connections` what we mean by them."""
+
 SERVICE = "gcp:cloudrunv2/service:Service"
 INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 
@@ -54,7 +57,7 @@ def promises(plan: Plan) -> tuple[Promise, ...]:
             critical=flow.get("critical") is True,
         )
         for resource in plan.resources
-        if resource.component
+        if resource.type.startswith(OURS)
         for name, flow in _mapping(resource.inputs.get("flows")).items()
         if isinstance(flow, Mapping)
     )
@@ -65,14 +68,14 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
     declared = [
         (resource, _mapping(resource.inputs["connections"]))
         for resource in plan.resources
-        if resource.component and "connections" in resource.inputs
+        if resource.type.startswith(OURS) and "connections" in resource.inputs
     ]
     if declared:
         demands = [_demand(resource.name, said) for resource, said in declared if "workers" in said]
         supplies = [_supply(said) for _, said in declared if "maxConnections" in said]
     else:
         databases = plan.of_type(INSTANCE)
-        services = [service for service in plan.of_type(SERVICE) if _names_a_pool(service)]
+        services = [service for service in plan.of_type(SERVICE) if _uses_a_database(service)]
         # Not one service says a word of pools: then any of them may be the one that has some.
         services = services or list(plan.of_type(SERVICE))
         if not services or not databases:
@@ -96,12 +99,13 @@ def _mapping(value: Value) -> Mapping[str, Value]:
 
 
 def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict[str, int] | Undecided:
-    """The counts of these names, or all that are no known whole number."""
+    """The counts of these names, or those that are no known whole number. Reserve and overflow may be 0."""
     found: dict[str, int] = {}
     missing: list[str] = []
     for name in names:
         value = said.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        least = 0 if name in {"reserve", "overflow", "DB_MAX_OVERFLOW"} else 1
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             found[name] = value
         else:
             missing.append(f"{name} of {owner}")
@@ -134,15 +138,17 @@ def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:
     )
 
 
-def _names_a_pool(service: Resource) -> bool:
+def _uses_a_database(service: Resource) -> bool:
     names = dict(_variables(_mapping(service.inputs.get("template"))))
-    return "DB_POOL_SIZE" in names or "DB_MAX_OVERFLOW" in names
+    return any(name.startswith(("DB_", "DATABASE", "PG", "POSTGRES", "SQL_", "CLOUD_SQL")) for name in names)
 
 
 def _foreign_demand(service: Resource) -> connections.Demand | Undecided:
     template = _mapping(service.inputs.get("template"))
     variables = dict(_variables(template))
-    scaling = {**_mapping(template.get("scaling")), **_mapping(service.inputs.get("scaling"))}
+    said_of = (_mapping(template.get("scaling")), _mapping(service.inputs.get("scaling")))
+    # 0 is the provider's word for "not set".
+    scaling = {name: value for level in said_of for name, value in level.items() if value != 0}
     said: dict[str, Value] = {
         "maximum instances": scaling.get("manualInstanceCount") or scaling.get("maxInstanceCount"),
         "concurrency": template.get("maxInstanceRequestConcurrency"),

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from inspect import isclass
 from typing import TYPE_CHECKING, get_args, get_origin
 
 from plimsoll.settings import model
+from plimsoll.settings.errors import shown
+from plimsoll.settings.rules import has_password
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from plimsoll.settings.rules import KeyPath
+
+
+_MAPPING = ("must be a mapping of keys", None)
+_LIST = ("must be a list", None)
+_NUMBER = ("must be a whole number", "write a number without quotes, such as 3")
+
+_PLAINLY: dict[str, tuple[str, str | None]] = {
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "mapping_type": _MAPPING,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "too_short": ("must name at least one", None),
+    "string_type": ("must be a text", 'put it in quotes, such as "3"'),
+    "bool_type": ("must be true or false", "write true or false, without quotes"),
+    "int_type": _NUMBER,
+    "int_from_float": _NUMBER,
+}
+"""What is wrong and what to do, by pydantic's name for it, where that says everything."""
 
 
 def explain(kind: type[model.Section], steps: KeyPath, details: ErrorDetails) -> tuple[str, str | None]:
@@ -28,18 +52,31 @@ def explain(kind: type[model.Section], steps: KeyPath, details: ErrorDetails) ->
         case "missing":
             return "required, and missing", f"add `{steps[-1]}`"
         case "value_error":
-            return str(details.get("ctx", {}).get("error", details["msg"])), None
+            said = str(details.get("ctx", {}).get("error", details["msg"]))
+            return ("is not of the form that belongs here" if has_password(said) else said), None
         case "literal_error":
             expected = str(details.get("ctx", {}).get("expected", ""))
             options = [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]
             return f"must be one of {', '.join(options)}", nearest(str(details["input"]), options)
-        case "model_type" | "model_attributes_type":
-            return "must be a mapping of keys", None
-        case "string_type":
-            return "must be a text", 'put it in quotes, such as "3"'
+        case plain if plain in _PLAINLY:
+            return _PLAINLY[plain]
+        case plain if plain in _PLAINLY:
+            return _PLAINLY[plain]
         case _:
             message = details["msg"].removeprefix("Input should be ")
             return (message if message == details["msg"] else f"must be {message}"), None
+
+
+def written(details: ErrorDetails) -> str | None:
+    """The value as its author wrote it, short; `None`: there is none, or it may hold a password."""
+    value = details["input"]
+    if details["type"] == "missing" or not (value is None or isinstance(value, str | int | float | Decimal)):
+        return None
+    # A text where something else belongs keeps its quotes: they are the mistake.
+    text = str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and not details["type"].endswith("_type"):
+        text = value
+    return None if has_password(text) else shown(text)
 
 
 def nearest(word: str, known: list[str]) -> str | None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 def from_stack(project: Project, stack: str) -> Loaded:
     """Read one environment from its stack file. Raises SettingsError with everything that is wrong."""
     resolved, faults = examine(project, read_stack(project, stack))
+    if any(fault.rule in {"stack/other-project", "stack/environment"} for fault in faults):
+        # One reason for everything that is missing.
+        raise SettingsError(faults)
     try:
         loaded = _validated(
             project.name, stack, resolved.values, resolved.secret_keys, _locator(project, stack, resolved)
@@ -50,7 +53,8 @@ def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
             found[stack] = error
     readable = {stack: one for stack, one in found.items() if isinstance(one, Loaded)}
     shared: dict[str, list[Broken]] = {}
-    for stack, broken in environments.shared({stack: one.settings for stack, one in readable.items()}):
+    together = {stack: one.settings for stack, one in readable.items()}
+    for stack, broken in (*environments.shared(together), *environments.named(together)):
         shared.setdefault(stack, []).append(broken)
     for stack, several in shared.items():
         resolved, _ = examine(project, read_stack(project, stack))

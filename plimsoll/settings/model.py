@@ -52,9 +52,7 @@ from plimsoll.settings.values import (
 class Section(BaseModel):
     """A part of a stack file: closed (an unknown key is an error), frozen, and strict about types."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
 
 # --- flows and their budgets ---
@@ -247,7 +245,7 @@ class Service(Section):
         default=False, description="Whether it goes on working once a response is sent (background tasks)."
     )
     shutdown: Duration | None = Field(default=None, description="What it takes to finish on SIGTERM.")
-    timeout: Duration
+    timeout: Duration = Field(gt=0)
     execution_environment: Literal["gen1", "gen2"] = "gen2"
     port: int = 8080
     http2: bool = Field(default=False, description="End-to-end HTTP/2 (h2c), for gRPC and streaming.")
@@ -319,7 +317,11 @@ class CloudSqlDatabase(Section):
         description="Set as a flag: the default does not follow a changed tier."
     )
     reserve: NotNegative = Field(default=3, description="Connections kept for superusers and people.")
-    slow_query: Duration = Field(default=Decimal("0.2"), description="Slower statements are logged.")
+    slow_query: Duration = Field(
+        default=Decimal("0.2"),
+        ge=Decimal("0.001"),
+        description="Slower statements are logged; in milliseconds.",
+    )
     insights_plans_per_minute: NotNegative = 5
     backups: Backups | None = Field(description="null: none, said aloud.")
     maintenance: Maintenance = Maintenance()
@@ -384,7 +386,7 @@ class Repository(Section):
 
     type: Literal["github", "gitlab", "bitbucket"] = "github"
     repo: RepositoryPath = Field(examples=["acme/goals"])
-    production_branch: str = "main"
+    production_branch: Text = "main"
 
 
 class Frontend(Section):

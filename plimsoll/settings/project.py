@@ -87,17 +87,21 @@ class Project:
         """The names of the stacks that have a file, sorted."""
         prefix, suffix = f"{self.file.stem}.", self.file.suffix
         files = self.stack_folder.glob(f"{prefix}*{suffix}")
-        names = (file.name.removeprefix(prefix).removesuffix(suffix) for file in files if _is_file(file))
+        # Whatever has the name: a folder or a dangling link there is a stack that cannot be read, not none.
+        names = (file.name.removeprefix(prefix).removesuffix(suffix) for file in files)
         return tuple(sorted(name for name in names if _STACK_NAME.fullmatch(name)))
 
     def stack_file(self, stack: str) -> Path:
-        """Where the configuration of a stack belongs; `stack` may be qualified, as in `org/project/dev`.
+        """Where the configuration of a stack belongs.
 
-        Raises SettingsError where `stack` cannot be the name of one.
+        Raises SettingsError where `stack` cannot be the name of one. A qualified name (`org/project/dev`) is
+        refused too: it speaks of a backend, and the file is the same for all of them.
         """
-        name = stack.rpartition("/")[2]
+        name = stack
         if not _STACK_NAME.fullmatch(name):
             remedy = "use up to 100 letters, digits, hyphens, underscores and dots"
+            if "/" in stack:
+                remedy = f"name it alone: {shown(stack.rpartition('/')[2])}"
             raise refusal(self.file, "stack/name", f"{shown(stack)!r} cannot be the name of a stack", remedy)
         return self.stack_folder / f"{self.file.stem}.{name}{self.file.suffix}"
 

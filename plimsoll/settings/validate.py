@@ -6,7 +6,6 @@ those that could be read: so a typing error in one service hides no mistake else
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -16,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from plimsoll.limits import Severity
 from plimsoll.settings import model, values
 from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
-from plimsoll.settings.explain import explain, nearest
+from plimsoll.settings.explain import explain, nearest, written
 from plimsoll.settings.rules import DESIGN, Broken, KeyPath, capacity, database, flows, frontend, services
 
 if TYPE_CHECKING:
@@ -72,8 +71,9 @@ def validate(
     `secrets` are the keys whose values are Pulumi secrets; these are never looked at. Raises SettingsError
     with every fault, advice included; where there is only advice, it is returned.
     """
-    reader = _Reader(project, locate)
-    settings = reader.settings(config, secrets)
+    reader = _Reader(project, locate, secrets)
+    reader.name(environment)
+    settings = reader.settings(config)
     if settings is None:
         raise SettingsError(reader.faults)
     return Loaded(environment, settings, SettingsError(reader.faults).faults)
@@ -105,6 +105,7 @@ class _Reader:
 
     project: str
     locate: Locate
+    secrets: frozenset[str]
     faults: list[Fault] = field(default_factory=list)
 
     def note(
@@ -113,9 +114,22 @@ class _Reader:
         found = Fault(message, rule=f"settings/{rule}", source=DESIGN, value=value, remedy=remedy)
         self.faults.append(_placed(self.project, self.locate, path, found))
 
-    def settings(self, config: Mapping[str, object], secrets: frozenset[str]) -> model.Settings | None:
-        raw = {key: value for key, value in config.items() if key not in secrets}
-        for key in sorted(secrets & {str(one.alias) for one in model.Settings.model_fields.values()}):
+    def name(self, environment: str) -> None:
+        """The environment's name becomes part of physical names and labels."""
+        try:
+            _NAME.validate_python(environment, strict=True)
+        except ValidationError:
+            self.note(
+                ("cloud",),
+                "the environment's name goes into physical names: 1 to 30 of a-z, 0-9 and -, from a letter",
+                value=environment,
+                rule="environment-name",
+                remedy="rename the stack and its file",
+            )
+
+    def settings(self, config: Mapping[str, object]) -> model.Settings | None:
+        raw = {key: value for key, value in config.items() if key not in self.secrets}
+        for key in sorted(self.secrets & {str(one.alias) for one in model.Settings.model_fields.values()}):
             self.note(
                 (key,),
                 "the whole section is a secret, so nothing in it can be checked or shown",
@@ -129,13 +143,15 @@ class _Reader:
         servers, all_servers = self.named(raw, "services", lambda _: model.Service)
         identities, all_flows = self.named(raw, "flows", self.flow_kind)
         budgets, all_budgets = self.named(raw, "budgets", lambda _: model.Budget)
-        self.unknown(config, secrets, web)
+        self.unknown(config, web)
 
         self.rules(
             rule
             for name, one in servers.items()
             for rule in services.service(name, one, cloud, store, network)
         )
+        if cloud is not None:
+            self.rules(services.together(servers, cloud))
         if all_flows and all_budgets:
             has_frontend = "frontend" in raw
             self.rules(flows.flows(identities, budgets, servers, frontend=has_frontend, complete=all_servers))
@@ -167,6 +183,8 @@ class _Reader:
         return self.validated(kind, raw[key], (key,))
 
     def missing(self, key: str) -> None:
+        if key in self.secrets:
+            return  # said already
         self.note(
             (key,),
             "required, and missing",
@@ -233,28 +251,25 @@ class _Reader:
             return None
 
     def validation(self, kind: type[model.Section], path: KeyPath, error: ValidationError) -> None:
-        for details in error.errors(include_url=False):
+        every = error.errors(include_url=False)
+        inside = {details["loc"][:-1] for details in every}
+        for details in every:
+            if details["type"] == "too_short" and details["loc"] in inside:
+                continue  # only because its items were refused
             # Pydantic marks an error in a mapping's key so; the key itself is the step before.
             steps = tuple(step for step in details["loc"] if step != "[key]")
             message, remedy = explain(kind, steps, details)
-            # What stands in an environment variable may be a secret that went astray.
-            private = "env" in steps or details["type"] == "missing"
-            value = details["input"]
-            plain = value is None or isinstance(value, str | int | float)
             self.note(
                 (*path, *steps),
                 message,
-                value=None
-                if private or not plain
-                else shown(json.dumps(value) if value is None or isinstance(value, bool) else str(value)),
+                value=None if _private(steps) else written(details),
                 rule=f"{details['type'].replace('_', '-')}",
                 remedy=remedy,
             )
 
-    def unknown(
-        self, config: Mapping[str, object], secrets: frozenset[str], web: model.Frontend | None
-    ) -> None:
+    def unknown(self, config: Mapping[str, object], web: model.Frontend | None) -> None:
         """Refuse keys that nothing reads; a secret must be one that the frontend, or its provider, takes."""
+        secrets = self.secrets
         known = [str(one.alias) for one in model.Settings.model_fields.values()]
         variables = (
             {}
@@ -273,6 +288,14 @@ class _Reader:
         for key in config:
             if key in known or (key in secrets and (key == TOKEN_KEY or key in variables)):
                 continue
+            if key == TOKEN_KEY or key in variables:
+                self.note(
+                    (key,),
+                    "stands in clear in a file that is committed",
+                    rule="secret-in-clear",
+                    remedy=f"pulumi config set --secret {key}, and make a new one",
+                )
+                continue
             # Without the frontend nobody can say which secrets it takes.
             if key in secrets and web is None and "frontend" in config:
                 continue
@@ -282,3 +305,9 @@ class _Reader:
                 rule="unknown-key",
                 remedy=nearest(key, known) or f"known are {', '.join(known)}",
             )
+
+
+def _private(steps: KeyPath) -> bool:
+    """Whether what stands there may be a secret that went astray: a variable's value, a reference to one."""
+    variable = "env" in steps and (steps[-2:-1] == ("env",) or steps[-1] == "value")
+    return variable or "secrets" in steps or "url" in steps

@@ -85,9 +85,10 @@ Share = Annotated[Decimal, BeforeValidator(_share), WithJsonSchema({"type": "num
 
 
 def _range(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("a range is written as 10.8.0.0/26")  # noqa: TRY004 (pydantic reads ValueError)
-    return IPv4Network(value)
+    try:
+        return IPv4Network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("a range is written as 10.8.0.0/26, the address being its first") from None
 
 
 Cidr = Annotated[

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from plimsoll.settings.project import find_project
+from tests.conftest import ROOT, STACKS
 
 Golden = Callable[[str, str], None]
 
@@ -40,12 +41,12 @@ def answer(done: subprocess.CompletedProcess[str]) -> Any:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project's files; the program itself stays where it is."""
-    for file in ROOT.glob("Pulumi*.yaml"):
+    for file in STACKS.glob("Pulumi*.yaml"):
         shutil.copy(file, tmp_path)
     text = (tmp_path / "Pulumi.yaml").read_text("utf-8")
-    text = text.replace("main: infra", f"main: {ROOT / 'infra'}")
+    text = text.replace("main: ../../infra", f"main: {ROOT / 'infra'}")
     (tmp_path / "Pulumi.yaml").write_text(
-        text.replace("virtualenv: .venv", f"virtualenv: {sys.prefix}"), "utf-8"
+        text.replace("virtualenv: ../../.venv", f"virtualenv: {sys.prefix}"), "utf-8"
     )
     return tmp_path
 
@@ -94,7 +95,7 @@ class TestCheck:
     def test_the_shipped_files_hold(self):
         done = plimsoll("check")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "dev and prod share no project, host, database or secret" in done.stdout
+        assert "share no project, host, database or secret" in done.stdout
 
     def test_prints_every_fault_to_standard_error(self, project: Path):
         file = project / "Pulumi.dev.yaml"
@@ -168,15 +169,27 @@ def test_a_bad_file_gets_clear_errors_and_nothing_is_written(project: Path, comm
     assert contents(project) == before
 
 
+OVERDRAWN = """
+import pulumi_gcp as gcp
+gcp.sql.DatabaseInstance("main", database_version="POSTGRES_17", settings={
+    "tier": "db-g1-small", "database_flags": [{"name": "max_connections", "value": "50"}]})
+gcp.cloudrunv2.Service("web", location="europe-west1", scaling={"max_instance_count": 5}, template={
+    "max_instance_request_concurrency": 80,
+    "containers": [{"image": "a/b:c", "envs": [
+        {"name": "WEB_CONCURRENCY", "value": "4"}, {"name": "DB_POOL_SIZE", "value": "20"},
+        {"name": "DB_MAX_OVERFLOW", "value": "0"}]}]})
+"""
+
+
 class TestPreview:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
     def test_shows_budgets_connections_tree_and_outputs(self, stack: str, golden: Golden):
-        done = plimsoll("preview", stack)
+        done = plimsoll("preview", stack, cwd=STACKS)
         assert (done.returncode, done.stderr) == (0, "")
         golden(f"preview-{stack}.txt", re.sub(r"\d+\.\d s$", "0.0 s", done.stdout, flags=re.MULTILINE))
 
     def test_says_the_same_to_a_machine(self):
-        said = answer(plimsoll("preview", "dev", "--json"))
+        said = answer(plimsoll("preview", "dev", "--json", cwd=STACKS))
         assert said["source"] == "offline"
         assert said["knowsState"] is False
         assert said["budgets"]["goal-list"]["p95"] == "300ms"
@@ -184,21 +197,65 @@ class TestPreview:
         assert said["connections"]["sums"][0]["used"] == 13
         (service,) = [one for one in said["resources"] if one["type"] == "gcp:cloudrunv2/service:Service"]
         assert service["inputs"]["template"]["maxInstanceRequestConcurrency"] == 40
-        assert service["source"]["file"] == "infra/service.py"
 
     def test_takes_dev_where_no_environment_is_named(self):
-        assert answer(plimsoll("preview", "--json"))["stack"] == "dev"
+        assert answer(plimsoll("preview", "--json", cwd=STACKS))["stack"] == "dev"
 
     def test_shows_one_resource_whole(self):
-        done = plimsoll("preview", "dev", "--resource", "network")
+        done = plimsoll("preview", "dev", "--resource", "network", cwd=STACKS)
         assert done.returncode == 0
         assert 'name: "goals-dev"' in done.stdout
-        assert "declared at" in done.stdout
+
+    def test_says_where_the_program_declares_it(self):
+        done = plimsoll("preview", find_project(ROOT).stacks()[0], "--resource", "environment")
+        assert re.search(r"declared at +infra/__main__\.py:\d+", done.stdout)
 
     def test_a_resource_that_is_not_there_is_answered_with_the_nearest(self):
-        done = plimsoll("preview", "dev", "--resource", "netwrok")
+        done = plimsoll("preview", "dev", "--resource", "netwrok", cwd=STACKS)
         assert (done.returncode, done.stdout) == (2, "")
         assert "did you mean `network`?" in done.stderr
+
+    def test_to_a_machine_too(self):
+        done = plimsoll("preview", "dev", "--resource", "netwrok", "--json", cwd=STACKS)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert answer(done)["faults"][0]["remedy"] == "did you mean `network`?"
+
+    def test_shows_every_option_of_a_resource(self):
+        done = plimsoll("preview", "prod", "--resource", "frontend", cwd=STACKS)
+        assert re.search(r"option protect +true", done.stdout)
+
+    def test_connections_that_do_not_fit_break_a_promise(self, tmp_path: Path):
+        (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
+        (tmp_path / "__main__.py").write_text(OVERDRAWN, "utf-8")
+        done = plimsoll("preview", cwd=tmp_path)
+        assert done.returncode == 1, done.stderr
+        assert "OVER by 351" in done.stdout
+
+    @pytest.mark.parametrize("width", ["40", "60", "100"])
+    def test_no_budget_is_cut_however_narrow_the_terminal(self, width: str):
+        shown = plimsoll("preview", "dev", cwd=STACKS, COLUMNS=width).stdout
+        assert all(number in shown for number in ("300ms", "600ms", "800ms", "99 %"))
+
+    def test_control_characters_of_a_program_do_not_reach_the_terminal(self, tmp_path: Path):
+        (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n", "utf-8")
+        (tmp_path / "__main__.py").write_text("import pulumi; pulumi.export('x', '\\x1b[2J')\n", "utf-8")
+        assert "\x1b[2J" not in plimsoll("preview", cwd=tmp_path).stdout
+        (tmp_path / "__main__.py").write_text("raise ValueError('\\x1b[2J')\n", "utf-8")
+        assert "\x1b[2J" not in plimsoll("preview", cwd=tmp_path).stderr
+
+    def test_output_that_cannot_be_written_is_said(self):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "plimsoll", "schema"],
+                cwd=ROOT,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (2, "error  No space left on device\n")
 
     def test_settings_that_break_a_rule_are_said_with_their_lines(self, project: Path):
         file = project / "Pulumi.dev.yaml"

@@ -76,7 +76,7 @@ AFTER_API = {
 }
 
 HOLDS_DATA = {INSTANCE, DATABASE, USER, PASSWORD, SECRET}
-LASTING = HOLDS_DATA | {SERVICE, NETWORK, SUBNET, ADDRESSES, PEERING}
+LASTING = HOLDS_DATA | {SERVICE, NETWORK, SUBNET, ADDRESSES, PEERING, PROJECT, DOMAIN}
 
 
 def test_it_goes_through_an_explicit_provider(plan: Plan):
@@ -117,7 +117,15 @@ def test_no_api_is_on_that_nothing_here_needs(plan: Plan):
     needed = {
         AFTER_API.get(each.type.split("/", maxsplit=1)[0]) for each in managed(plan) if each.type != API
     }
-    assert {each.name for each in plan.of_type(API)} == needed - {None}
+    # The provider itself asks for the project, whatever is declared.
+    assert {each.name for each in plan.of_type(API)} == (needed - {None}) | {"cloudresourcemanager"}
+
+
+def test_every_api_comes_after_the_one_that_the_provider_asks(plan: Plan):
+    (first,) = [each.urn for each in plan.of_type(API) if each.name == "cloudresourcemanager"]
+    others = [each for each in plan.of_type(API) if each.urn != first]
+    assert others
+    assert all(first in each.dependencies for each in others)
 
 
 def test_apis_stay_on_when_the_environment_goes(plan: Plan):

@@ -231,9 +231,9 @@ def test_the_account_may_read_each_of_its_secrets_once_and_nothing_else(private:
 def test_a_grant_is_named_after_its_secret(private: Plan):
     """After a variable, it would be made anew and then taken away when the variable is renamed."""
     assert {each.name for each in private.of_type(SECRET_GRANT)} == {
-        "api-goals-trial-database-url",
-        "api-openai-api-key",
-        "api-acme-shared/partner",
+        "api.goals-trial-database-url",
+        "api.openai-api-key",
+        "api.acme-shared/partner",
     }
 
 

@@ -365,6 +365,20 @@ CASES: list[Case] = [
     ),
     ("egress", "all", of(SERVICE, egress="ALL_TRAFFIC"), of(SERVICE, egress="all-traffic")),
     ("egress", "private", of(SERVICE, egress="PRIVATE_RANGES_ONLY"), of(SERVICE, egress="")),
+    *[
+        ("subnet-range", passes, of(SERVICE, subnet=passes), of(SERVICE, subnet=fails))
+        for passes, fails in (
+            ("10.0.0.0/26", "9.255.255.192/26"),
+            ("10.255.255.192/26", "11.0.0.0/26"),
+            ("172.16.0.0/26", "172.15.255.192/26"),
+            ("172.31.255.192/26", "172.32.0.0/26"),
+            ("192.168.0.0/26", "192.167.255.192/26"),
+            ("192.168.255.192/26", "192.169.0.0/26"),
+            ("100.64.0.0/26", "100.63.255.192/26"),
+            ("100.127.255.192/26", "100.128.0.0/26"),
+            ("240.0.0.0/26", "239.255.255.192/26"),
+        )
+    ],
     ("subnet-size", "/26", of(SERVICE, subnet_prefix=26), of(SERVICE, subnet_prefix=27)),
     (
         "subnet-addresses",

@@ -29,6 +29,31 @@ PLUS = of(INSTANCE, edition="ENTERPRISE_PLUS", tier="db-perf-optimized-N-2")
 
 # rule, what it is about, the last that passes, the first that does not
 CASES: list[Case] = [
+    ("backups-retained", "at least 1", of(INSTANCE, backups_retained=1), of(INSTANCE, backups_retained=0)),
+    (
+        "backups-retained",
+        "at most 365",
+        of(INSTANCE, backups_retained=365),
+        of(INSTANCE, backups_retained=366),
+    ),
+    (
+        "backups-beyond-logs",
+        "more backups than days of logs",
+        of(INSTANCE, pitr_days=6, backups_retained=7),
+        of(INSTANCE, pitr_days=7, backups_retained=7),
+    ),
+    ("version", "not before 9", of(INSTANCE, version="POSTGRES_9_6"), of(INSTANCE, version="POSTGRES_8")),
+    ("version", "nor far ahead", of(INSTANCE, version="POSTGRES_36"), of(INSTANCE, version="POSTGRES_37")),
+    ("disk-of-tier", "C4A", of(PLUS, tier="db-c4a-highmem-2"), of(PLUS, tier="db-c4a-highmem-2", ssd=True)),
+    (
+        "disk-of-tier",
+        "N4",
+        of(INSTANCE, ssd=True),
+        of(INSTANCE, tier="db-custom-N4-2-4096", ssd=True),
+    ),
+    ("reserved-name", "user", of(INSTANCE, user="app"), of(INSTANCE, user="cloudsqladmin")),
+    ("reserved-name", "pg_", of(INSTANCE, user="pgapp"), of(INSTANCE, user="pg_app")),
+    ("reserved-name", "database", of(INSTANCE, database="app"), of(INSTANCE, database="postgres")),
     ("tier", "shared core", of(INSTANCE, tier="db-f1-micro"), of(INSTANCE, tier="db-f1-micro-2")),
     ("tier", "custom", INSTANCE, of(INSTANCE, tier="db-custom-2")),
     ("tier", "predefined", PLUS, of(PLUS, tier="db-perf-optimized-N-3")),

@@ -83,12 +83,12 @@ ADVICE = {
     "cloud-run/two-minimums",
     "cloud-run/manual-ignores-max",
     "cloud-run/cpu-utilization-everywhere",
-    "cloud-run/subnet-size",
     "cloud-run/subnet-addresses",
     "cloud-sql/tier-unknown",
     "cloud-sql/sla",
     "vercel/function-timeout-without-fluid",
     "vercel/region",
+    "vercel/region-unknown",
     "supabase/compute",
     "supabase/max-connections",
 }

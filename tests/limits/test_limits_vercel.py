@@ -90,6 +90,10 @@ CASES: list[Case] = [
         for cpu in ("standard_legacy", "standard", "performance")
     ],
     ("function-bundle", "250 MB", of(FUNCTION, bundle=250 * 10**6), of(FUNCTION, bundle=250 * 10**6 + 1)),
+    ("variable-name", "letters", of(VARIABLE, key="_A1"), of(VARIABLE, key="A-B")),
+    ("variable-name", "no digit first", of(VARIABLE, key="A1"), of(VARIABLE, key="1A")),
+    ("variable-name", "not Vercel's", of(VARIABLE, key="VERCEL"), of(VARIABLE, key="VERCEL_URL")),
+    ("region-unknown", "a region", Regions("mars-north1", "cdg1"), Regions("mars-north1", "cdg9")),
     ("variable-sensitive", "said", VARIABLE, of(VARIABLE, sensitive=None)),
     ("variable-sensitive", "not known yet", not_known(VARIABLE, "sensitive"), of(VARIABLE, sensitive=None)),
     (
@@ -112,7 +116,6 @@ CASES: list[Case] = [
     ("project-name", "one line", Name("goals"), Name("goals\n")),
     ("region", "near", Regions("europe-west1", "cdg1"), Regions("europe-west1", "iad1")),
     ("region", "unknown to us (Google)", Regions("europe-west99", "iad1"), Regions("europe-west2", "iad1")),
-    ("region", "unknown to us (Vercel)", Regions("europe-west1", "bru1"), Regions("europe-west1", "arn1")),
 ]
 LOOKED_UP: list[LookUp] = [
     (region_neighbours, "europe-west1", ("cdg1", "lhr1", "fra1", "dub1")),

@@ -108,20 +108,26 @@ class TestOfOurComponents:
         (one,) = promises(plan(resource("plimsoll:infra:Environment", "environment", {"flows": {"a": flow}})))
         assert (one.flow, one.label, one.p95, one.critical) == ("a", "GET /a", "300ms", True)
 
-    def test_a_providers_resource_promises_nothing_whatever_its_inputs_are_called(self):
-        foreign = resource("aws:x:Y", "y", {"flows": {"a": {"p95": "1s"}}, "connections": DEMAND})
+    @pytest.mark.parametrize("custom", [True, False])
+    def test_nobody_elses_resource_promises_anything_whatever_its_inputs_are_called(self, *, custom: bool):
+        said = {"flows": {"a": {"p95": "1s"}}, "connections": DEMAND}
+        foreign = resource("aws:x:Y", "y", said, custom=custom)
         assert promises(plan(foreign)) == ()
         assert connection_budget(plan(foreign)) is None
 
 
-def cloud_run(name: str = "web", **variables: str) -> Resource:
+def cloud_run(name: str = "web", scaling: int = 4, revision: int = 0, **variables: str) -> Resource:
     envs = [{"name": key, "value": value} for key, value in variables.items()]
     return resource(
         SERVICE,
         name,
         {
-            "scaling": {"maxInstanceCount": 4},
-            "template": {"maxInstanceRequestConcurrency": 80, "containers": [{"envs": envs}]},
+            "scaling": {"maxInstanceCount": scaling},
+            "template": {
+                "scaling": {"maxInstanceCount": revision},
+                "maxInstanceRequestConcurrency": 80,
+                "containers": [{"envs": envs}],
+            },
         },
     )
 
@@ -155,6 +161,20 @@ class TestOfAForeignProgram:
         budget = connection_budget(both)
         assert isinstance(budget, ConnectionBudget)
         assert [one.service for one in budget.demands] == ["web"]
+
+    def test_nor_of_one_that_has_a_database_and_says_nothing_of_pools(self):
+        both = plan(
+            cloud_run(**VARIABLES), cloud_run("b", DATABASE_URL="x"), cloud_sql(("max_connections", "50"))
+        )
+        budget = connection_budget(both)
+        assert isinstance(budget, Undecided)
+        assert budget.missing == ("WEB_CONCURRENCY of b", "DB_POOL_SIZE of b")
+
+    def test_a_maximum_of_0_is_the_providers_word_for_none(self):
+        service = cloud_run(scaling=0, revision=5, **VARIABLES)
+        budget = connection_budget(plan(service, cloud_sql(("max_connections", "50"))))
+        assert isinstance(budget, ConnectionBudget)
+        assert budget.demands[0].instances == 5
 
     @pytest.mark.parametrize(
         "alone", [plan(cloud_run(**VARIABLES)), plan(cloud_sql(("max_connections", "50"))), plan()]

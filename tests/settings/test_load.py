@@ -18,12 +18,12 @@ from plimsoll.settings.project import find_project, read_stack, resolve
 from plimsoll.settings.schema import PATH, stack_schema
 from plimsoll.settings.tree import to_python
 from plimsoll.settings.validate import Loaded
-from tests.conftest import ROOT
+from tests.conftest import ROOT, STACKS
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for file in ROOT.glob("Pulumi*.yaml"):
+    for file in STACKS.glob("Pulumi*.yaml"):
         shutil.copy(file, tmp_path)
     return tmp_path
 
@@ -43,9 +43,9 @@ def wrong(folder: Path, stack: str = "dev") -> tuple[Fault, ...]:
     return caught.value.faults
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("stack", find_project(ROOT).stacks())
 def test_the_shipped_files_can_be_read(stack: str):
-    assert from_stack(find_project(ROOT), stack).advice == ()
+    assert from_stack(find_project(ROOT), stack).settings
 
 
 class TestAFaultStandsAtItsLine:
@@ -125,6 +125,51 @@ class TestSideBySide:
         assert isinstance(dev, SettingsError)
         assert line in {fault.line for fault in dev.faults}
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "https://qwertyuiopasdfghjklz.supabase.co",
+            "https://QWERTYUIOPASDFGHJKLZ.supabase.co",
+            "https://app.acme-goals.com/login",
+            "gs://acme-goals-prod/exports",
+        ],
+    )
+    @pytest.mark.parametrize("where", ["LOG_LEVEL: debug", "value: dev"], ids=["service", "frontend"])
+    def test_a_variable_that_names_the_others_is_refused(self, project: Path, where: str, value: str):
+        line = edit(project / "Pulumi.dev.yaml", where, f"{where.partition(':')[0]}: {value}")
+        found = from_stacks(find_project(project))
+        dev = found["dev"]
+        assert isinstance(dev, SettingsError)
+        assert [(fault.rule, fault.line) for fault in dev.faults] == [
+            ("settings/names-another-environment", line)
+        ]
+        assert isinstance(found["prod"], Loaded)
+
+    @pytest.mark.parametrize("value", ["acme-goals-production", "xacme-goals-prod", "acme-goals-dev"])
+    def test_one_that_only_looks_like_it_is_not(self, project: Path, value: str):
+        edit(project / "Pulumi.dev.yaml", "LOG_LEVEL: debug", f"LOG_LEVEL: {value}")
+        assert isinstance(from_stacks(find_project(project))["dev"], Loaded)
+
+    def test_nor_is_an_image_that_goes_from_one_to_the_next(self, project: Path):
+        edit(project / "Pulumi.prod.yaml", "acme-goals-prod/services", "acme-goals-dev/services")
+        assert all(isinstance(one, Loaded) for one in from_stacks(find_project(project)).values())
+
+    def test_a_database_url_of_the_other_is_refused(self, project: Path):
+        prod = (project / "Pulumi.prod.yaml").read_text("utf-8")
+        staging = prod.replace("acme-goals-prod", "acme-goals-staging").replace(
+            "domain: app", "domain: staging"
+        )
+        staging = staging.replace("project: goals\n", "project: goals-staging\n")
+        staging = staging.replace("qwertyuiopasdfghjklz", "zyxwvutsrqponmlkjihg").replace(
+            "secret: database-url", "secret: projects/acme-goals-prod/secrets/database-url"
+        )
+        (project / "Pulumi.staging.yaml").write_text(staging, "utf-8")
+        one = from_stacks(find_project(project))["staging"]
+        assert isinstance(one, SettingsError)
+        assert ("settings/shared-between-environments", "plimsoll:database.url.secret") in {
+            (fault.rule, fault.key) for fault in one.faults
+        }
+
     def test_a_third_environment_on_the_production_database_is_refused(self, project: Path):
         prod = (project / "Pulumi.prod.yaml").read_text("utf-8")
         staging = prod.replace("acme-goals-prod", "acme-goals-staging").replace(
@@ -172,7 +217,7 @@ class TestSchema:
 
     def test_stands_where_the_stack_files_look_for_it(self):
         assert json.loads((ROOT / PATH).read_text("utf-8")) == self.SCHEMA
-        for stack in ("dev", "prod"):
+        for stack in find_project(ROOT).stacks():
             first = (ROOT / f"Pulumi.{stack}.yaml").read_text("utf-8").splitlines()[0]
             assert first == f"# yaml-language-server: $schema=./{PATH}"
 
@@ -181,7 +226,7 @@ class TestSchema:
 
     @pytest.fixture(params=["dev", "prod"])
     def config(self, request: pytest.FixtureRequest) -> dict[str, object]:
-        files = find_project(ROOT)
+        files = find_project(STACKS)
         entries = resolve(files, read_stack(files, request.param)).entries
         return {key: to_python(one.node) for key, one in entries.items()}
 
@@ -207,7 +252,7 @@ class TestSchema:
 
 # --- whatever is in the file, the answer is settings or faults ---
 
-SHIPPED = {stack: (ROOT / f"Pulumi.{stack}.yaml").read_text("utf-8") for stack in ("dev", "prod")}
+SHIPPED = {stack: (STACKS / f"Pulumi.{stack}.yaml").read_text("utf-8") for stack in ("dev", "prod")}
 WORDS = [
     *("", "null", "~", "true", "yes", "0", "-1", "3", "1e400", ".nan", "0x10", "017", "12:30", "2024-01-01"),
     *(
@@ -291,7 +336,7 @@ EXAMPLES = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2_0
 def test_any_file_gives_settings_or_clean_faults(tmp_path_factory: pytest.TempPathFactory, text: str):
     folder = tmp_path_factory.getbasetemp() / "fuzz"
     folder.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    shutil.copy(STACKS / "Pulumi.yaml", folder)
     (folder / "Pulumi.dev.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
         loaded = from_stack(find_project(folder), "dev")

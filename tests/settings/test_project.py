@@ -222,10 +222,17 @@ class TestStacks:
         ):
             (folder / name).touch()
         (folder / "Pulumi.folder.yaml").mkdir()
-        assert find_project(folder).stacks() == ("dev", "eu.west-1", "prod")
+        assert find_project(folder).stacks() == (
+            "dev",
+            "eu.west-1",
+            "folder",
+            "prod",
+        ), "what cannot be read is a stack all the same"
 
-    def test_a_qualified_name_means_its_last_part(self, folder: Path):
-        assert find_project(write(folder)).stack_file("org/shop/dev").name == "Pulumi.dev.yaml"
+    @pytest.mark.parametrize("name", ["org/shop/dev", "../dev", "/dev"])
+    def test_a_qualified_name_is_refused_with_the_name_alone(self, folder: Path, name: str):
+        with pytest.raises(SettingsError, match="Name it alone: dev"):
+            find_project(write(folder)).stack_file(name)
 
     @pytest.mark.parametrize("name", ["", "a b", "..\\x", "ä", "x" * 101, "dev/"])
     def test_what_cannot_be_a_name_is_refused(self, folder: Path, name: str):

@@ -12,9 +12,9 @@ from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.project import find_project, read_stack, resolve
 from plimsoll.settings.tree import to_python
 from plimsoll.settings.validate import Loaded, Place, validate
-from tests.conftest import ROOT
+from tests.conftest import STACKS
 
-PROJECT = find_project(ROOT)
+PROJECT = find_project(STACKS)
 SHIPPED = {
     stack: {
         key.removeprefix("plimsoll:"): to_python(entry.node)
@@ -67,7 +67,7 @@ def refused(
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_shipped_files_hold_and_need_no_advice(stack: str):
+def test_the_files_that_are_changed_below_hold_and_need_no_advice(stack: str):
     assert faults(SHIPPED[stack]) == []
 
 
@@ -134,6 +134,12 @@ REFUSED = [
     ("dev", f"{API}.env.CACHE", "redis://u:pw@h/0", "settings/password-in-clear", f"{API}.env.CACHE"),
     ("dev", f"{API}.image", {"uri": "a/b:latest", "owner": "pulumi"}, "settings/image-latest", None),
     ("dev", f"{API}.roles", ["roles/editor"], "settings/basic-role", f"{API}.roles[0]"),
+    ("dev", f"{API}.timeout", "0s", "settings/greater-than", f"{API}.timeout"),
+    ("dev", f"{API}.cpu_idle", True, "settings/extra-forbidden", f"{API}.cpu_idle"),
+    ("dev", f"{API}.env.DSN", "host=h password=x", "settings/password-in-clear", f"{API}.env.DSN"),
+    ("dev", f"{API}.env.DSN", "pg://u:p/w@h/db", "settings/password-in-clear", f"{API}.env.DSN"),
+    ("prod", f"{API}.egress", "all-traffic", "settings/egress-without-network", f"{API}.egress"),
+    ("dev", "cloud.labels.service", "x", "settings/own-label", "cloud.labels.service"),
     # database
     ("dev", "database.tier", "db-perf-optimized-N-2", "cloud-sql/tier-edition", "database.tier"),
     ("dev", "database.tier", "db-custom-3-4096", "cloud-sql/custom-tier", "database.tier"),
@@ -146,6 +152,14 @@ REFUSED = [
         "cloud-sql/insights-plans",
         "database.insightsPlansPerMinute",
     ),
+    ("dev", "network.subnet", "10.8.0.0/27", "cloud-run/subnet-size", "network.subnet"),
+    ("dev", "network.subnet", "8.8.8.0/26", "cloud-run/subnet-range", "network.subnet"),
+    ("dev", "database.name", "postgres", "cloud-sql/reserved-name", "database.name"),
+    ("dev", "database.user", "pg_app", "cloud-sql/reserved-name", "database.user"),
+    ("dev", "database.version", "POSTGRES_99", "cloud-sql/version", "database.version"),
+    ("dev", "database.slowQuery", "0.4ms", "settings/greater-than-equal", "database.slowQuery"),
+    ("dev", "database.slowQuery", "1.5ms", "settings/slow-query", "database.slowQuery"),
+    ("dev", "database.backups", {"retained": 5, "pitrDays": 5}, "cloud-sql/backups-beyond-logs", None),
     ("dev", "network", REMOVED, "settings/network-missing", "database.address"),
     ("dev", "database.address", "public", "settings/network-unused", "network"),
     ("dev", "database.diskLimitGb", 5, "settings/disk-limit", "database.diskLimitGb"),
@@ -182,6 +196,13 @@ REFUSED = [
         "frontend.env.A",
     ),
     ("dev", "frontend.env.A", {"value": "x", "sensitive": False, "targets": []}, "settings/too-short", None),
+    (
+        "dev",
+        "frontend.env.1A",
+        {"value": "x", "sensitive": False, "targets": ["preview"]},
+        "vercel/variable-name",
+        None,
+    ),
     (
         "dev",
         "frontend.env.A",
@@ -226,7 +247,7 @@ def test_refused(stack: str, path: str, value: object, rule: str, key: str | Non
 ADVISED = [
     ("dev", f"{API}.timeout", "20m", "cloud-run/timeout-without-retries"),
     ("dev", f"{API}.worksAfterResponse", True, "cloud-run/work-after-response"),
-    ("dev", "network.subnet", "10.8.0.0/27", "cloud-run/subnet-size"),
+    ("dev", "network.subnet", "10.8.0.0/26", "cloud-run/subnet-addresses"),
     ("dev", "cloud.production", True, "cloud-sql/sla"),
     ("dev", "frontend.region", "sfo1", "vercel/region"),
     ("dev", f"{API}.database.overflow", 5, "settings/connection-headroom"),
@@ -238,10 +259,53 @@ ADVISED = [
 )
 def test_advised(stack: str, path: str, value: object, rule: str):
     config = changed(stack, path, value)
+    if rule == "cloud-run/subnet-addresses":
+        config["services"]["api"]["instances"] = {"max": 40}
+        config["services"]["api"]["database"] = {"pool": 1}
     if path == "cloud.production":
         config["frontend"] = SHIPPED["prod"]["frontend"]
     loaded = read(config)
     assert rule in {fault.rule for fault in loaded.advice}
+
+
+def test_two_services_may_not_be_called_the_same():
+    config = changed("dev", "services.web", SHIPPED["dev"]["services"]["api"])
+    config["services"]["web"] = {**config["services"]["web"], "name": "goals-api"}
+    assert {key for rule, key in refused(config) if rule == "settings/service-name-twice"} == {
+        "services.api.name",
+        "services.web.name",
+    }
+
+
+@pytest.mark.parametrize("environment", ["Dev_X", "dev.2", "-x", "a" * 31])
+def test_an_environments_name_must_do_for_physical_names(environment: str):
+    with pytest.raises(SettingsError) as caught:
+        validate("plimsoll", environment, SHIPPED["dev"], frozenset(), nowhere)
+    assert {fault.rule for fault in caught.value.faults} == {"settings/environment-name"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "shown"),
+    [
+        (f"{API}.public", "true", '"true"'),
+        (f"{API}.concurrency", "40", '"40"'),
+        (f"{API}.concurrency", True, "true"),
+        ("budgets.goal-list.p95", "0ms", "0.000"),
+        ("network.subnet", "postgres://u:canary@h/db", None),
+        (f"{API}.secrets.OPENAI_API_KEY", "sk-canary", None),
+        (f"{API}.secrets.OPENAI_API_KEY.secret", "sk canary", None),
+    ],
+)
+def test_a_wrong_value_is_shown_as_written_unless_it_may_be_a_secret(path: str, value: object, shown: str):
+    found = [fault for fault in faults(changed("dev", path, value)) if fault.key == f"plimsoll:{path}"]
+    assert {fault.value for fault in found} == {shown}
+    assert "canary" not in str(found)
+
+
+def test_a_list_with_a_wrong_item_has_one_fault():
+    variable = {"value": "x", "sensitive": False, "targets": ["prod"]}
+    (fault,) = faults(changed("dev", "frontend.env.A", variable))
+    assert (fault.key, fault.value) == ("plimsoll:frontend.env.A.targets[0]", "prod")
 
 
 def test_two_long_names_may_not_make_one_that_is_too_long():
@@ -302,6 +366,12 @@ class TestSecrets:
     def test_a_section_that_is_encrypted_cannot_be_checked(self):
         found = refused(SHIPPED["dev"], frozenset({"services"}))
         assert ("settings/secret-section", "services") in found
+        assert ("settings/missing", "services") not in found
+
+    def test_what_should_be_a_secret_may_not_stand_in_clear(self):
+        found = faults({**SHIPPED["dev"], "vercelToken": "canary"})
+        assert [fault.rule for fault in found] == ["settings/secret-in-clear"]
+        assert "canary" not in str(found)
 
     def test_a_secret_may_not_reach_the_browser(self):
         config = changed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from plimsoll.limits.cloud_run.shape import FACTS
@@ -39,7 +40,24 @@ def egress_exists(shape: ServiceShape) -> Iterator[Breach]:
         )
 
 
-@rule("cloud-run/subnet-size", rows=(38,), fact="subnet", severity=Severity.ADVICE)
+@rule("cloud-run/subnet-range", rows=(38,), fact="subnet_ranges")
+def subnet_is_private(shape: ServiceShape) -> Iterator[Breach]:
+    """Row 38: instances take private addresses only."""
+    try:
+        subnet = IPv4Network(shape.subnet or "")
+    except ValueError:
+        return  # no range: another's business
+    ranges = FACTS["subnet_ranges"].names()
+    if not any(subnet.subnet_of(IPv4Network(one)) for one in ranges):
+        yield Breach(
+            ("subnet",),
+            str(subnet),
+            f"direct VPC egress takes a subnet within {listed(ranges, 'or')}, not {subnet}",
+            "choose a range such as 10.8.0.0/26",
+        )
+
+
+@rule("cloud-run/subnet-size", rows=(38,), fact="subnet")
 def subnet_is_large_enough(shape: ServiceShape) -> Iterator[Breach]:
     """Row 38: Cloud Run takes addresses in blocks, and asks for a subnet of this size or larger."""
     prefix = FACTS["subnet"].count("prefix")
@@ -66,7 +84,7 @@ def subnet_holds_all_instances(shape: ServiceShape) -> Iterator[Breach]:
             f"/{shape.subnet_prefix}, max {shape.max_instances}",
             f"{shape.max_instances} instances take about {shape.max_instances * each} addresses, "
             f"and a /{shape.subnet_prefix} has {usable}",
-            f"widen the subnet, or lower max to {usable // each}",
+            f"widen the subnet, or lower max to {usable // each}" if usable >= each else "widen the subnet",
         )
 
 
@@ -92,6 +110,7 @@ def instance_connections_fit(shape: ServiceShape) -> Iterator[Breach]:
 RULES = (
     one_way_into_the_network,
     egress_exists,
+    subnet_is_private,
     subnet_is_large_enough,
     subnet_holds_all_instances,
     instance_connections_fit,

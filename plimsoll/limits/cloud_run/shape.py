@@ -90,6 +90,8 @@ class ServiceShape(Shape):
     network_interfaces: bool | None = None
     """Whether it uses direct VPC egress."""
     egress: str | None = None
+    subnet: str | None = None
+    """The subnet's range, `10.8.0.0/26`."""
     subnet_prefix: int | None = None
     """26 for a /26: the subnet that direct VPC egress takes addresses from."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plimsoll.preview.plan import Archive, Asset, ResourceReference, Secret, Unknown
+from plimsoll.printable import printable
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Resource, Value
@@ -99,7 +100,7 @@ _BY_TYPE: dict[str, Highlights] = {
         ),
     ),
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Highlights(
-        "variable", (("", "key"), ("", "targets"), ("sensitive", "sensitive"), ("=", "value"))
+        "variable", (("", "key"), ("", "targets"), ("sensitive", "sensitive"))
     ),
     "vercel:index/projectDomain:ProjectDomain": Highlights("domain", (("", "domain"),)),
     "pulumi:providers:gcp": Highlights("provider", (("project", "project"), ("region", "region"))),
@@ -135,7 +136,7 @@ def written(value: Value) -> str:
     """One value as a reader sees it: a secret and an unknown by name, never what is behind them."""
     match value:
         case list():
-            text = ", ".join(written(item) for item in value)
+            text = "[" + ", ".join(written(item) for item in value) + "]"
         case dict():
             text = "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
         case Secret():
@@ -150,7 +151,7 @@ def written(value: Value) -> str:
             text = "yes" if value else "no"
         case _:
             text = "null" if value is None else str(value)
-    return text
+    return printable(text)
 
 
 def _at(inputs: dict[str, Value], path: str) -> Value:

@@ -16,7 +16,7 @@ def promises_json(plan: Plan) -> dict[str, object]:
         "budgets": {
             flow.flow: {
                 "label": flow.label,
-                "service": flow.service,
+                "through": flow.service,
                 "p95": flow.p95,
                 "p99": flow.p99 or None,
                 "availability": flow.availability,

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from plimsoll.preview.plan import Plan, Resource, Severity, Source, Step
+from plimsoll.preview.plan import Plan, Resource, Severity, Source, Step, resource_to_json
 from plimsoll.preview.promises import Undecided, connection_budget, promises
 from plimsoll.preview.report.highlights import highlights, title, written
+from plimsoll.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,7 @@ def _budgets(plan: Plan) -> Iterator[RenderableType]:
     if not flows:
         return
     tails = any(flow.p99 for flow in flows)
+    heads = ("flow", "p95", *(["p99"] if tails else []), "availability", "", "through", "what it is")
     rows = [
         (
             flow.flow,
@@ -67,21 +70,16 @@ def _budgets(plan: Plan) -> Iterator[RenderableType]:
         )
         for flow in flows
     ]
-    heads = ("flow", "p95", *(["p99"] if tails else []), "availability", "", "through", "what it is")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for head in heads:
-        table.add_column(
-            head,
-            # Where it is narrow, the description wraps: never a name or a number.
-            no_wrap=head != heads[-1],
-            overflow="fold",
-            justify="right" if head in {"p95", "p99", "availability"} else "left",
-            style="bold" if head == "p95" else "",
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    right = {"p95", "p99", "availability"}
     yield _heading("BUDGETS")
-    yield Padding(table, (0, 0, 0, 2))
+    for row in (heads, *rows):
+        # Lines, not a table: where it is narrow a line wraps, and no name or number is ever cut.
+        cells = (
+            cell.rjust(width) if head in right else cell.ljust(width)
+            for head, cell, width in zip(heads, row, widths, strict=True)
+        )
+        yield Text(f"  {'  '.join(cells)}".rstrip(), "dim" if row is heads else "")
 
 
 def _connections(plan: Plan) -> Iterator[RenderableType]:
@@ -140,7 +138,7 @@ def _grow(tree: Tree, plan: Plan, resource: Resource) -> None:
     marks = [step.value for step in resource.steps if step in {Step.IMPORT, Step.READ}]
     marks += ["protected"] if resource.options.protect else []
     line = Text.assemble(
-        (resource.name, "bold" if resource.component else ""),
+        (printable(resource.name), "bold" if resource.component else ""),
         (f"  {title(resource)}" if title(resource) != resource.name else "", "dim"),
         *[("  " + mark, "cyan") for mark in marks],
     )
@@ -157,7 +155,7 @@ def _warnings(plan: Plan) -> Iterator[RenderableType]:
     if warnings:
         yield _heading("WARNINGS")
     for said in warnings:
-        yield Padding(Text(f"• {said.message}", "yellow"), (0, 0, 0, 2))
+        yield Padding(Text(f"• {printable(said.message)}", "yellow"), (0, 0, 0, 2))
 
 
 def _outputs(plan: Plan) -> Iterator[RenderableType]:
@@ -165,7 +163,7 @@ def _outputs(plan: Plan) -> Iterator[RenderableType]:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for name, value in plan.outputs.items():
-        table.add_row(name, Text(written(value)))
+        table.add_row(printable(name), Text(written(value)))
     yield _heading("OUTPUTS")
     yield Padding(table, (0, 0, 0, 2))
 
@@ -182,19 +180,24 @@ def _one(plan: Plan, resource: Resource) -> Iterator[RenderableType]:
         "urn": resource.urn,
         "declared at": str(resource.source or ""),
         "provider": resource.provider.name if resource.provider else "",
-        "protect": "yes" if options.protect else "",
         "id" if resource.read else "import": options.import_id,
-        "ignores changes of": ", ".join(options.ignore_changes),
+        **{f"option {name}": printable(json.dumps(value)) for name, value in _options(resource).items()},
         "depends on": ", ".join(urn.rpartition("::")[2] for urn in resource.dependencies),
         "children": ", ".join(child.name for child in plan.children(resource.urn)),
     }
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for name, value in facts.items():
         if value:
-            table.add_row(Text(name, "dim"), Text(value, overflow="fold"))
+            table.add_row(Text(name, "dim"), Text(printable(value), overflow="fold"))
     yield Padding(table, (0, 0, 0, 2))
     yield _heading("INPUTS")
-    yield from (Text(f"  {line}") for line in _inputs(resource.inputs, ""))
+    yield from (Text(f"  {printable(line)}") for line in _inputs(resource.inputs, ""))
+
+
+def _options(resource: Resource) -> dict[str, object]:
+    """Every option that was given, as `--json` has it; an import's id has a line of its own."""
+    given = resource_to_json(resource)["options"]
+    return {name: value for name, value in given.items() if name != "importId"}
 
 
 def _inputs(value: Value, path: str) -> Iterator[str]:

@@ -22,8 +22,9 @@ KeyPath = tuple[str | int, ...]
 DESIGN = "Plimsoll's design"
 """Source of the rules that no vendor made."""
 
-# user:password@ in a URL. Only that: a name such as API_KEY may well hold a public identifier.
-_PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+# user:password@ in a URL, or password= in a connection string. Only that: a name such as API_KEY may well
+# hold a public identifier.
+_PASSWORD = re.compile(r"://[^/\s:@]*:[^\s@]+@|\bpassword\s*=\s*\S", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,18 @@ def theirs(base: KeyPath, keys: Mapping[str, KeyPath], problems: list[Problem]) 
         yield Broken((*base, *keys.get(field, keys.get(field.partition(".")[0], ()))), problem)
 
 
+def has_password(value: str) -> bool:
+    """Whether a text holds the password of a connection."""
+    return _PASSWORD.search(value) is not None
+
+
 def password_in_clear(path: KeyPath, value: str, remedy: str) -> Iterator[Broken]:
-    """Refuse a URL with a password among plain values; the message does not repeat it."""
-    if _PASSWORD_IN_URL.search(value):
+    """Refuse a password among plain values; the message does not repeat it."""
+    if has_password(value):
         yield ours(
             path,
             "password-in-clear",
             "(not shown)",
-            "the value holds a URL with a password, in clear, in a file that is committed",
+            "the value holds a password, in clear, in a file that is committed",
             f"{remedy}, and change the password",
         )

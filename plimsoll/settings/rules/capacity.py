@@ -26,6 +26,7 @@ def demand(name: str, service: Service) -> connections.Demand | None:
         pool=service.database.pool,
         overflow=service.database.overflow,
         per_request=service.database.per_request,
+        at_least=service.instances.min or 1,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from plimsoll.limits import cloud_sql, supabase
 from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, ExternalDatabase, Network
 from plimsoll.settings.rules import Broken, KeyPath, ours, theirs
+from plimsoll.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,9 @@ _KEYS: dict[str, KeyPath] = {
     "backups": ("backups",),
     "pitr": ("backups", "pitrDays"),
     "pitr_days": ("backups", "pitrDays"),
+    "backups_retained": ("backups", "retained"),
+    "database": ("name",),
+    "user": ("user",),
     "insights_plans_per_minute": ("insightsPlansPerMinute",),
     "max_connections": ("maxConnections",),
 }
@@ -60,12 +64,24 @@ def database(
         backups=one.backups is not None,
         pitr=one.backups is not None and one.backups.pitr_days is not None,
         pitr_days=one.backups.pitr_days if one.backups else None,
+        backups_retained=one.backups.retained if one.backups else None,
+        ssd=True,
+        database=one.name,
+        user=one.user,
         pooling=False,
         insights_plans_per_minute=one.insights_plans_per_minute,
         max_connections=one.max_connections,
         production=cloud.production if cloud else None,
     )
     yield from theirs(base, _KEYS, cloud_sql.check_instance(shape))
+    if one.slow_query * 1000 % 1:
+        yield ours(
+            (*base, "slowQuery"),
+            "slow-query",
+            format_seconds(one.slow_query),
+            "PostgreSQL logs by whole milliseconds",
+            "round it",
+        )
     if one.disk_limit_gb and one.disk_limit_gb < one.disk_gb:
         yield ours(
             (*base, "diskLimitGb"),

@@ -1,11 +1,14 @@
 """Rules over all environments side by side: what one holds, no other may.
 
 A preview, a test or a migration of one environment must not reach another's data, and no stack sees more than
-itself: so this is checked over the stack files together.
+itself: so this is checked over the stack files together, in references and in the plain values of variables.
+
+Images may be shared: the same one goes from environment to environment, and reads nobody's data.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,7 @@ def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]
         instance = database.physical_name(one.cloud, environment)
         yield "database", f"{one.cloud.project}/{instance}", ("database", "instance")
     else:
-        yield "database project", f"{database.provider}/{database.project}", ("database", "project")
+        yield "database project", database.project.lower(), ("database", "project")
         if not supabase.is_shared_host(database.host):
             yield "host", database.host.lower(), ("database", "host")
         yield "secret", database.url.resource(one.cloud.project), ("database", "url", "secret")
@@ -37,6 +40,51 @@ def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]
         yield "Vercel project", f"{one.frontend.team or ''}/{one.frontend.project}", ("frontend", "project")
         if one.frontend.domain is not None:
             yield "host", one.frontend.domain.lower(), ("frontend", "domain")
+
+
+def _said(one: Settings) -> Iterator[tuple[str, KeyPath]]:
+    """Every value that may name something of another environment, and where it stands."""
+    for name, service in one.services.items():
+        for variable, value in service.env.items():
+            yield value, ("services", name, "env", variable)
+        for variable, reference in service.secrets.items():
+            yield reference.secret, ("services", name, "secrets", variable, "secret")
+    if not isinstance(one.database, CloudSqlDatabase):
+        yield one.database.host, ("database", "host")
+        yield one.database.url.secret, ("database", "url", "secret")
+    for name, variable in one.frontend.env.items() if one.frontend is not None else ():
+        if variable.value is not None:
+            yield variable.value, ("frontend", "env", name, "value")
+
+
+def named(environments: Mapping[str, Settings]) -> Iterator[tuple[str, Broken]]:
+    """Each value of one environment that names a project, host or database of another."""
+    held = {
+        environment: {
+            (kind, identity)
+            for kind, identity, _ in _held(environment, settings)
+            # A secret's full name holds its project's, and a Vercel project's name is any word.
+            if kind in {"Google Cloud project", "database project", "host"}
+        }
+        for environment, settings in environments.items()
+    }
+    for environment, settings in environments.items():
+        own = {identity for _, identity in held[environment]}
+        for value, path in _said(settings):
+            for other in sorted(set(environments) - {environment}):
+                for kind, identity in sorted(held[other]):
+                    whole = rf"(?<![a-z0-9-]){re.escape(identity)}(?![a-z0-9-])"
+                    if identity not in own and re.search(whole, value.lower()):
+                        yield (
+                            environment,
+                            ours(
+                                path,
+                                "names-another-environment",
+                                identity,
+                                f"this is the {kind} of {other}, so a mistake here is felt there",
+                                f"name {environment}'s own {kind}",
+                            ),
+                        )
 
 
 def shared(environments: Mapping[str, Settings]) -> Iterator[tuple[str, Broken]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, Network, 
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+OWN_LABELS = {"application", "environment", "service"}
+"""Labels that resources get from what they are."""
 
 OWN_VARIABLES = {
     "DATABASE_URL": "the database's URL, from its secret",
@@ -102,6 +106,7 @@ def shape(service: Service, database: Database | None, network: Network | None) 
         shutdown=service.shutdown,
         network_interfaces=attached is not None,
         egress=EGRESS[service.egress] if attached else None,
+        subnet=str(attached.subnet) if attached else None,
         subnet_prefix=attached.subnet.prefixlen if attached else None,
         workers=service.workers,
         pool_size=sessions.pool if sessions else None,
@@ -124,7 +129,7 @@ def service(
         shape(one, database, network), name=one.physical_name(cloud, name) if cloud is not None else one.name
     )
     problems = cloud_run.check_service(whole)
-    subnet = [problem for problem in problems if problem.fields[0] == "subnet_prefix"]
+    subnet = [problem for problem in problems if problem.fields[0].startswith("subnet")]
     yield from theirs(base, keys, [problem for problem in problems if problem not in subnet])
     yield from theirs(("network", "subnet"), {}, subnet)
     yield from _instances((*base, "instances"), one)
@@ -137,6 +142,14 @@ def service(
             "Pulumi sees no change when `latest` moves, so it would never deploy it",
             "name a digest or a tag that does not move, or set `owner: pipeline`",
         )
+    if one.egress == "all-traffic" and whole.network_interfaces is not True:
+        yield ours(
+            (*base, "egress"),
+            "egress-without-network",
+            "all-traffic",
+            "only a service that uses a database with a private address is in the network",
+            "remove it",
+        )
     for index, role in enumerate(one.roles):
         if role in {"roles/owner", "roles/editor", "roles/viewer"}:
             yield ours(
@@ -146,6 +159,29 @@ def service(
                 "a basic role reaches nearly everything in the project",
                 "name the roles that the service needs",
             )
+
+
+def together(several: Mapping[str, Service], cloud: Cloud) -> Iterator[Broken]:
+    """Judge services beside each other, and the labels that all of them get."""
+    names = Counter(one.physical_name(cloud, key) for key, one in several.items())
+    for key, one in several.items():
+        name = one.physical_name(cloud, key)
+        if names[name] > 1:
+            yield ours(
+                ("services", key, "name"),
+                "service-name-twice",
+                name,
+                "two services of this environment would be called that",
+                "rename one of them",
+            )
+    for label in sorted(OWN_LABELS & set(cloud.labels)):
+        yield ours(
+            ("cloud", "labels", label),
+            "own-label",
+            label,
+            "everything gets this label from what it is",
+            "remove it here, or give it another key",
+        )
 
 
 def _instances(path: KeyPath, one: Service) -> Iterator[Broken]:
