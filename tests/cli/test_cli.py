@@ -235,7 +235,7 @@ class TestPreview:
     @pytest.mark.parametrize("width", ["40", "60", "100"])
     def test_no_budget_is_cut_however_narrow_the_terminal(self, width: str):
         shown = plimsoll("preview", "dev", cwd=STACKS, COLUMNS=width).stdout
-        assert all(number in shown for number in ("300ms", "600ms", "800ms", "99 %"))
+        assert all(number in shown for number in ("300ms", "600ms", "800ms"))
 
     def test_control_characters_of_a_program_do_not_reach_the_terminal(self, tmp_path: Path):
         (tmp_path / "Pulumi.yaml").write_text("name: odd\nruntime: python\n", "utf-8")

@@ -116,8 +116,10 @@ class TestOfOurComponents:
         assert connection_budget(plan(foreign)) is None
 
 
-def cloud_run(name: str = "web", scaling: int = 4, revision: int = 0, **variables: str) -> Resource:
-    envs = [{"name": key, "value": value} for key, value in variables.items()]
+def cloud_run(
+    name: str = "web", variables: dict[str, str] | None = None, *, scaling: int = 4, revision: int = 0
+) -> Resource:
+    envs = [{"name": key, "value": value} for key, value in (variables or {}).items()]
     return resource(
         SERVICE,
         name,
@@ -142,42 +144,44 @@ VARIABLES = {"WEB_CONCURRENCY": "2", "DB_POOL_SIZE": "5", "DB_MAX_OVERFLOW": "0"
 
 class TestOfAForeignProgram:
     def test_named_variables_and_the_flag_decide(self):
-        budget = connection_budget(plan(cloud_run(**VARIABLES), cloud_sql(("max_connections", "50"))))
+        budget = connection_budget(plan(cloud_run("web", VARIABLES), cloud_sql(("max_connections", "50"))))
         assert isinstance(budget, ConnectionBudget)
         assert budget.demands[0].most == 40
 
     @pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "DB_POOL_SIZE"])
     def test_without_one_of_them_it_cannot_be_decided(self, name: str):
         variables = {key: value for key, value in VARIABLES.items() if key != name}
-        budget = connection_budget(plan(cloud_run(**variables), cloud_sql(("max_connections", "50"))))
+        budget = connection_budget(plan(cloud_run("web", variables), cloud_sql(("max_connections", "50"))))
         assert budget == Undecided((f"{name} of web",))
 
     def test_nor_without_the_flag(self):
-        budget = connection_budget(plan(cloud_run(**VARIABLES), cloud_sql()))
+        budget = connection_budget(plan(cloud_run("web", VARIABLES), cloud_sql()))
         assert budget == Undecided(("the max_connections flag of main",))
 
     def test_a_service_that_shows_no_sign_of_a_database_uses_none(self):
-        both = plan(cloud_run(**VARIABLES), cloud_run("site"), cloud_sql(("max_connections", "50")))
+        both = plan(cloud_run("web", VARIABLES), cloud_run("site"), cloud_sql(("max_connections", "50")))
         budget = connection_budget(both)
         assert isinstance(budget, ConnectionBudget)
         assert [one.service for one in budget.demands] == ["web"]
 
     def test_nor_of_one_that_has_a_database_and_says_nothing_of_pools(self):
         both = plan(
-            cloud_run(**VARIABLES), cloud_run("b", DATABASE_URL="x"), cloud_sql(("max_connections", "50"))
+            cloud_run("web", VARIABLES),
+            cloud_run("b", {"DATABASE_URL": "x"}),
+            cloud_sql(("max_connections", "50")),
         )
         budget = connection_budget(both)
         assert isinstance(budget, Undecided)
         assert budget.missing == ("WEB_CONCURRENCY of b", "DB_POOL_SIZE of b")
 
     def test_a_maximum_of_0_is_the_providers_word_for_none(self):
-        service = cloud_run(scaling=0, revision=5, **VARIABLES)
+        service = cloud_run("web", VARIABLES, scaling=0, revision=5)
         budget = connection_budget(plan(service, cloud_sql(("max_connections", "50"))))
         assert isinstance(budget, ConnectionBudget)
         assert budget.demands[0].instances == 5
 
     @pytest.mark.parametrize(
-        "alone", [plan(cloud_run(**VARIABLES)), plan(cloud_sql(("max_connections", "50"))), plan()]
+        "alone", [plan(cloud_run("web", VARIABLES)), plan(cloud_sql(("max_connections", "50"))), plan()]
     )
     def test_services_or_databases_alone_have_no_budget(self, alone: Plan):
         assert connection_budget(alone) is None
@@ -190,7 +194,7 @@ class TestAtATerminal:
         assert "api 9 × 2 × (5 + 2) = 126" in shown
 
     def test_what_cannot_be_decided_says_what_is_missing(self):
-        shown = text(report(plan(cloud_run(), cloud_run("b", DB_POOL_SIZE="5"), cloud_sql())))
+        shown = text(report(plan(cloud_run(), cloud_run("b", {"DB_POOL_SIZE": "5"}), cloud_sql())))
         assert "cannot decide" in shown
         assert "WEB_CONCURRENCY of b" in shown
 
@@ -234,7 +238,7 @@ class TestAtATerminal:
 
 
 def test_a_machine_is_told_why_it_cannot_be_decided():
-    said = promises_json(plan(cloud_run(DB_POOL_SIZE="5"), cloud_sql()))
+    said = promises_json(plan(cloud_run("web", {"DB_POOL_SIZE": "5"}), cloud_sql()))
     assert said["connections"] == {
         "undecided": ["WEB_CONCURRENCY of web", "the max_connections flag of main"]
     }
