@@ -10,7 +10,8 @@ monitor and the SDK start side by side. What happened goes to the descriptor REC
 - `{"event": "where", ...}` when asked, by a line on standard input: where the program is right now.
 
 SIGNAL makes the interpreter itself write its stack there, as a fault does. The end of standard input means
-that whoever asked is gone; then this whole process group goes too.
+that whoever asked is gone; then all of this goes too. On Linux that is every process that came of the program
+(`supervise`), elsewhere its process group.
 """
 
 from __future__ import annotations
@@ -26,20 +27,28 @@ import linecache
 import logging
 import os
 import runpy
+import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import ModuleType
+    from types import ModuleType, TracebackType
+    from typing import TypeAlias
 
     from pulumi import Config
 
+    Origins: TypeAlias = dict[int, tuple[BaseException, TracebackType | None]]
+
 MOST_FRAMES = 100
 """Frames kept of one stack: the outermost 20 and the innermost 80 of a runaway recursion."""
+
+PR_SET_CHILD_SUBREAPER = 36
+"""The option of prctl(2), from Linux' `linux/prctl.h`."""
 
 LONGEST_TEXT = 20_000
 """Characters kept of an exception's message."""
@@ -51,6 +60,75 @@ TRANSFORMS = ("register_stack_transform", "register_resource_transform", "regist
 
 TYPED_READS = ("bool", "int", "float", "object")
 """What `pulumi.Config` can read besides text, as its methods' names end."""
+
+
+def supervise(dump_signal: int) -> None:
+    """On Linux, go on in a child; when it or standard input ends, end here, after all that came of it.
+
+    Orphans come to their nearest ancestor that is a subreaper, whatever session they are in. Only children of
+    this process are killed, and before it has waited for them: their ids cannot have become another's.
+    """
+    try:
+        import ctypes  # noqa: PLC0415 (missing in a few builds of Python)
+
+        os.close(os.pidfd_open(os.getpid()))
+        if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            return
+    except (ImportError, AttributeError, OSError):  # another system, or a Linux older than 5.3
+        return
+    program = os.fork()
+    if program == 0:
+        os.setpgid(0, 0)  # so that the program can end its group without this process
+        return
+    signal.signal(dump_signal, lambda *_: os.kill(program, dump_signal))
+    either = select.poll()
+    either.register(0, 0)  # without asking, its end is told
+    either.register(os.pidfd_open(program), select.POLLIN)
+    either.poll()
+    signal.signal(dump_signal, signal.SIG_IGN)
+    end_like(end_children(program))
+
+
+def end_children(program: int) -> int:
+    """Kill and await children, those included that become children, and give the program's status."""
+    program_status = 0
+    while True:
+        try:
+            child, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return program_status
+        if child == program:
+            program_status = status
+        elif child == 0:
+            for left in list_children():
+                with contextlib.suppress(
+                    PermissionError
+                ):  # another user's, which only the parent's limit ends
+                    os.kill(left, signal.SIGKILL)
+            time.sleep(0.001)
+
+
+def list_children() -> list[int]:
+    """The ids of this process's children, those that have ended included, from proc(5)."""
+    children = []
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 (pathlib costs the import)
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123 (likewise)
+            parent = stat.read().rpartition(b")")[2].split()[1]
+            if int(parent) == os.getpid():
+                children.append(int(name))
+    return children
+
+
+def end_like(status: int) -> NoReturn:
+    """End as the program did: by its signal, without a second core dump, or with its exit code."""
+    if os.WIFSIGNALED(status):
+        import resource  # noqa: PLC0415 (only on POSIX, and seldom needed)
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):  # SIGKILL needs none
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.WEXITSTATUS(status))
 
 
 class RefusedError(Exception):
@@ -105,15 +183,37 @@ def describe_frames(stack: Iterable[traceback.FrameSummary]) -> list[dict[str, A
     ]
 
 
-def describe_error(error: BaseException) -> dict[str, Any]:
+def keep_origins(loop: asyncio.AbstractEventLoop) -> Origins:
+    """Keep, from now on, what ends a task, with the traceback that it has there, by its id.
+
+    A task gives its exception with the traceback only to whoever awaits it first. The SDK awaits an output
+    several times, and what it raises in the end may have lost the program's frames.
+    """
+    origins: Origins = {}
+
+    def keep(task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            origins.setdefault(id(error), (error, error.__traceback__))
+
+    def make_task(loop: asyncio.AbstractEventLoop, awaited: Any, **named: Any) -> asyncio.Task[Any]:  # noqa: ANN401 (asyncio's own)
+        task = asyncio.Task(awaited, loop=loop, **named)
+        task.add_done_callback(keep)
+        return task
+
+    loop.set_task_factory(make_task)
+    return origins
+
+
+def describe_error(error: BaseException, origins: Origins) -> dict[str, Any]:
     """An exception with its frames and, in `causes`, what led to it, the nearest first."""
-    described = _describe_one(error)
+    described = _describe_one(error, origins)
     causes: list[dict[str, Any]] = []
     seen = {id(error)}
     cause = _cause(error)
     while cause is not None and id(cause) not in seen and len(causes) < 10:
         seen.add(id(cause))
-        causes.append(_describe_one(cause))
+        causes.append(_describe_one(cause, origins))
         cause = _cause(cause)
     described["causes"] = causes
     return described
@@ -125,13 +225,16 @@ def _cause(error: BaseException) -> BaseException | None:
     return None if error.__suppress_context__ else error.__context__
 
 
-def _describe_one(error: BaseException) -> dict[str, Any]:
+def _describe_one(error: BaseException, origins: Origins) -> dict[str, Any]:
     kind = type(error)
     try:
         message = str(error)
     except Exception as failure:  # noqa: BLE001 (a broken __str__ of the program's own must not hide its error)
         message = f"(its message could not be read: {type(failure).__name__})"
-    frames = describe_frames(traceback.extract_tb(error.__traceback__))
+    stack = traceback.extract_tb(error.__traceback__)
+    _, origin = origins.get(id(error), (error, None))
+    raised = traceback.extract_tb(origin)
+    frames = describe_frames(stack if stack[-1:] == raised[-1:] else [*stack, *raised])
     if isinstance(error, SyntaxError) and error.filename is not None:
         text = (error.text or "").strip()
         frames.append({"file": error.filename, "line": error.lineno or 0, "function": "", "text": text})
@@ -321,16 +424,18 @@ def watch_order(pulumi: ModuleType, constructed: list[Any]) -> None:
 
     @functools.wraps(construct)
     def watched(self: object, t: str, name: str, *rest: object, **named: object) -> None:
+        construct(self, t, name, *rest, **named)
         if t:  # the SDK's own stand-ins for dependencies have no type
             constructed.append(self)
-        construct(self, t, name, *rest, **named)
 
     pulumi.Resource.__init__ = watched
 
 
 async def urns_of(resources: list[Any]) -> list[str]:
-    """The URNs of resources whose registration is through."""
-    return [await resource.urn.future() for resource in resources]
+    """The URNs of those resources whose registration is through."""
+    urns = [asyncio.ensure_future(resource.urn.future()) for resource in resources]
+    await asyncio.sleep(0)  # long enough for what is there already
+    return [urn.result() for urn in urns if urn.done() and not urn.cancelled() and urn.exception() is None]
 
 
 def _name(subject: object) -> str:
@@ -366,8 +471,8 @@ def configure(pulumi: ModuleType, job: dict[str, Any]) -> None:
     )
 
 
-def run(pulumi: ModuleType, program: str, loop: asyncio.AbstractEventLoop) -> list[str]:
-    """Run the program to its end, all of its resources included, and give their URNs in its own order.
+def run(pulumi: ModuleType, program: str, loop: asyncio.AbstractEventLoop, constructed: list[Any]) -> None:
+    """Run the program to its end, all of its resources included, which it adds to `constructed`.
 
     Raises what the program raises.
     """
@@ -376,23 +481,23 @@ def run(pulumi: ModuleType, program: str, loop: asyncio.AbstractEventLoop) -> li
     asyncio.set_event_loop(loop)
     # Half-finished tasks of a program that failed are expected; its own error is what matters.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    constructed: list[Any] = []
     watch_order(pulumi, constructed)
 
     def program_as_main() -> None:
         runpy.run_path(program, run_name="__main__")
 
     loop.run_until_complete(pulumi.runtime.run_in_stack(program_as_main))
-    return loop.run_until_complete(urns_of(constructed))
 
 
 def main() -> None:
     """Read the job, run it, write the end record, and leave without a long goodbye."""
     leave = os._exit
+    dump_signal = int(sys.argv[2])
+    supervise(dump_signal)
     record = Record(int(sys.argv[1]))
     job_descriptor = take_standard_input()
     faulthandler.enable(record.descriptor, all_threads=False)
-    faulthandler.register(int(sys.argv[2]), record.descriptor, all_threads=False)
+    faulthandler.register(dump_signal, record.descriptor, all_threads=False)
     own_folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib costs the import)
     sys.path[:] = [entry for entry in sys.path if entry != own_folder]
     try:
@@ -401,20 +506,24 @@ def main() -> None:
 
         sdk = importlib.metadata.version("pulumi")
     except Exception as failure:  # noqa: BLE001 (a broken SDK fails in any way it likes)
-        record.write({"event": "end", "no_pulumi": True, "error": describe_error(failure)})
+        record.write({"event": "end", "no_pulumi": True, "error": describe_error(failure, {})})
         leave(1)
     job = json.loads(read_line(job_descriptor))
     loop = asyncio.new_event_loop()
     threading.Thread(target=listen, args=(job_descriptor, record, loop), daemon=True).start()
     error: dict[str, Any] | None = None
+    constructed: list[Any] = []
     declared: list[str] = []
+    origins = keep_origins(loop)
     try:
         guard_config(pulumi, record, frozenset(job["sealed_keys"]))
         guard_runtime(pulumi, record)
         configure(pulumi, job)
-        declared = run(pulumi, job["program"], loop)
+        run(pulumi, job["program"], loop, constructed)
     except BaseException as failure:  # noqa: BLE001 (the record carries SystemExit and KeyboardInterrupt too)
-        error = describe_error(failure)
+        error = describe_error(failure, origins)
+    with contextlib.suppress(Exception):  # a program that failed may have done anything to the loop
+        declared = loop.run_until_complete(urns_of(constructed))
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         if stream is not None:
             with contextlib.suppress(Exception):  # the program may have put anything there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import signal
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from plimsoll.preview.plan import Diagnostic, Resource, Severity, SourcePosition, diagnostic_to_json
+from plimsoll.preview.plan import (
+    Diagnostic,
+    Resource,
+    Severity,
+    SourcePosition,
+    diagnostic_to_json,
+    reading_order,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,6 +54,11 @@ PLAIN_ERRORS: Final = {"RunError", "ConfigMissingError", "ConfigTypeError"}
 """The SDK's errors that are written for people: their text is shown without the class's name."""
 
 
+FIRST_FRAMES: Final = 3
+LAST_FRAMES: Final = 7
+"""Of the program's own frames so many are told; a runaway recursion has hundreds."""
+
+
 class Failure(StrEnum):
     """The kinds of reasons why there is no plan."""
 
@@ -64,7 +77,10 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of the program's own code; `file` is relative to the project's folder."""
+    """One frame of the program's own code; `file` is relative to the project's folder.
+
+    `function` is "" where only the line is known.
+    """
 
     file: str
     line: int
@@ -80,8 +96,9 @@ class Frame:
 class PreviewError(Exception):
     """There is no plan.
 
-    `frames` are the program's own, outermost first: the last is where it happened. `traceback` has all of
-    them with absolute paths, for `--debug`. `resources`, `diagnostics` and `program_output` are what there
+    `frames` are the program's own, outermost first: the last is where it happened. Of a long stack they are
+    the first `FIRST_FRAMES` and the last `LAST_FRAMES`; `frames_left_out` counts those between. `traceback`
+    has all with absolute paths, for `--debug`. `resources`, `diagnostics` and `program_output` are what there
     was until then. None of it holds a secret in clear.
     """
 
@@ -101,7 +118,8 @@ class PreviewError(Exception):
         self.kind = kind
         self.message = message
         self.remedy = remedy
-        self.frames = frames
+        self.frames_left_out = max(0, len(frames) - FIRST_FRAMES - LAST_FRAMES)
+        self.frames = (*frames[:FIRST_FRAMES], *frames[-LAST_FRAMES:]) if self.frames_left_out else frames
         self.traceback = traceback
         self.resources = resources
         self.diagnostics = diagnostics
@@ -119,6 +137,7 @@ class PreviewError(Exception):
             "message": self.message,
             "remedy": self.remedy,
             "frames": [asdict(frame) for frame in self.frames],
+            "framesLeftOut": self.frames_left_out,
             "declared": [resource.urn for resource in self.resources],
             "diagnostics": [diagnostic_to_json(said) for said in self.diagnostics],
             "programOutput": list(self.program_output),
@@ -224,10 +243,12 @@ def _refused_by_guest(run: Run) -> PreviewError:
 
 
 def _refused_by_monitor(run: Run) -> PreviewError:
-    refusal = run.refusals[0]
+    # They come in any order, as registrations do.
+    refusal = min(run.refusals, key=lambda it: reading_order(it.place))
     error = run.record.get("error") or {"frames": [], "causes": []}
     if refusal.place:
-        frames = (Frame(refusal.place.file, refusal.place.line, "", ""),)
+        text = linecache.getline(str(run.root / refusal.place.file), refusal.place.line).strip()
+        frames = (Frame(refusal.place.file, refusal.place.line, "", run.mask.text(text)),)
     else:
         frames = _frames_of_error(run, error)
     return _failure(

@@ -26,9 +26,9 @@ from pulumi.runtime.proto import (
 from typing_extensions import override
 
 from plimsoll.preview.declared import Declaration, build_urn, declare, inputs_of
-from plimsoll.preview.decode import UNKNOWN_TEXT, hide_placeholders, mark_secret, text_value
+from plimsoll.preview.decode import UNKNOWN_TEXT, hide_placeholders, mark_secret
 from plimsoll.preview.failure import ASK_THE_ENGINE, OR_ASK_IT, Refusal
-from plimsoll.preview.plan import STACK_TYPE, Diagnostic, Severity
+from plimsoll.preview.plan import STACK_TYPE, Diagnostic, Severity, reading_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -126,7 +126,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 f"Use `transformations`, which the program runs itself. {OR_ASK_IT}",
                 declaration,
             )
-        self._keep(declaration, context)
+        self._keep(declaration)
         answer = self._answer(request.object, list(request.additionalSecretOutputs))
         return resource_pb2.RegisterResourceResponse(urn=declaration.urn, id=request.importId, object=answer)
 
@@ -142,10 +142,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 ASK_THE_ENGINE,
                 declaration,
             )
-        self._keep(declaration, context)
+        self._keep(declaration)
+        # The id stays unknown: a provider's answer may be another than what was asked for (Google's are).
         return resource_pb2.ReadResourceResponse(
             urn=declaration.urn,
-            id=request.id if isinstance(text_value(request.id), str) else "",
             properties=self._answer(request.properties, list(request.additionalSecretOutputs)),
         )
 
@@ -255,19 +255,24 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def _declare(self, request: Request) -> Declaration:
         return declare(request, project=self._project, stack=self._stack, root=self._root)
 
-    def _keep(self, declaration: Declaration, context: grpc.ServicerContext) -> None:
+    def _keep(self, declaration: Declaration) -> None:
+        """Keep a declaration; of two with one URN, which come in any order, the first in the source.
+
+        The second is refused, but answered: a program that is stopped there would not have declared the same
+        each time.
+        """
+        urn = declaration.urn
         with self._lock:
-            first = self.declarations.setdefault(declaration.urn, declaration)
-        if first is not declaration:
-            at_first = f" (first at {first.source})" if first.source else ""
-            self._refuse(
-                context,
-                f"Two resources have the URN {declaration.urn}{at_first}",
-                "Give one of them another name.",
-                declaration,
-                duplicate=True,
-            )
-        self._on_declared(declaration.urn)
+            known = self.declarations.get(urn, declaration)
+            first, second = sorted((known, declaration), key=lambda it: reading_order(it.source))
+            self.declarations[urn] = first
+            if known is not declaration:
+                at_first = f" (first at {first.source})" if first.source else ""
+                message = f"Two resources have the URN {urn}{at_first}"
+                remedy = "Give one of them another name."
+                self.refusals.append(Refusal(message, remedy, second.source, duplicate=True))
+        if known is declaration:
+            self._on_declared(urn)
 
     def _refuse(
         self,
@@ -275,12 +280,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         message: str,
         remedy: str,
         declaration: Declaration | None = None,
-        *,
-        duplicate: bool = False,
     ) -> NoReturn:
         place = declaration.source if declaration else None
         with self._lock:
-            self.refusals.append(Refusal(message, remedy, place, duplicate))
+            self.refusals.append(Refusal(message, remedy, place))
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
         raise AssertionError("abort raises")
 

@@ -13,15 +13,15 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from plimsoll.preview.decode import Decoder, Mask, seal
 from plimsoll.preview.failure import GUEST, Failure, PreviewError, Run, explain
-from plimsoll.preview.plan import Plan, Resource, Source
+from plimsoll.preview.plan import Plan, Resource, Source, reading_order
 from plimsoll.preview.process import Guest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from plimsoll.preview.monitor import Engine, Monitor
     from plimsoll.preview.process import Ended
@@ -70,16 +70,24 @@ def find_interpreter(root: Path, runtime_options: Mapping[str, object]) -> Path:
             raise PreviewError(
                 Failure.NO_INTERPRETER,
                 f"Pulumi.yaml says `virtualenv: {named}`, but there is no {interpreter}",
-                remedy=f"Make it: python3 -m venv {environment} && "
-                f"{interpreter} -m pip install -r {root / 'requirements.txt'}",
+                remedy=_make(environment, root / "requirements.txt"),
             )
         return interpreter
     beside = (root / name / "bin" / "python" for name in (".venv", "venv"))
     return next((interpreter for interpreter in beside if interpreter.exists()), Path(sys.executable))
 
 
+def _make(environment: Path, requirements: Path) -> str:
+    if not requirements.is_file():
+        return "Make it with the project's own setup, such as `make setup` or `pulumi install`."
+    python = environment / "bin" / "python"
+    return f"Make it: python3 -m venv {environment} && {python} -m pip install -r {requirements}"
+
+
 def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = None) -> Plan:
-    """Run the program to its end and give its plan. Raises PreviewError; nothing of it runs on afterwards.
+    """Run the program to its end and give its plan. Raises PreviewError.
+
+    Nothing of it runs on afterwards; on other systems than Linux, nothing of its process group.
 
     `on_event` is called, in this thread, with the URN of each resource as the program declares it.
     """
@@ -91,16 +99,13 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
 
     decoder = Decoder()
     monitor, record = ran.monitor, ran.ended.record or {}
-    # Registrations arrive in another order each time; the program's own is in the end record.
-    own_order = dict.fromkeys([*record.get("declared", ()), *monitor.declarations])
-    declarations = [monitor.declarations[urn] for urn in own_order if urn in monitor.declarations]
-    resources = to_resources(declarations, monitor.outputs, monitor.packages, decoder)
+    arrived = to_resources(monitor.declarations.values(), monitor.outputs, monitor.packages, decoder)
     registered = monitor.outputs.get(monitor.stack_urn)
     outputs = {} if registered is None else decoder.properties(registered)
 
     configured = (config.get(key, "") for key in job.secret_keys - job.undecryptable)
     mask = Mask(configured, decoder.secrets)
-    resources = tuple(_masked(resource, mask) for resource in resources)
+    resources = tuple(_masked(resource, mask) for resource in _in_order(arrived, record))
     diagnostics = tuple(replace(said, message=mask.text(said.message)) for said in ran.engine.diagnostics)
     program_output = tuple(map(mask.text, ran.output))
     error = explain(
@@ -185,17 +190,24 @@ def _run(
 
 
 def _directory_of(program: Path) -> Path:
-    """The folder that the program runs in. Raises PreviewError where there is no program."""
-    if program.is_dir():
-        if (program / "__main__.py").is_file():
-            return program
+    """The folder that the program runs in. Raises PreviewError where there is no program, or none to read."""
+    try:
+        if program.is_dir():
+            if (program / "__main__.py").is_file():
+                return program
+            raise PreviewError(
+                Failure.NO_PROGRAM,
+                f"There is no program in {program}: it has no __main__.py",
+                remedy="Write one, or name the program's file or folder in Pulumi.yaml (`main:`).",
+            )
+        if program.is_file():
+            return program.parent
+    except OSError as error:  # which pathlib lets through where a folder on the way may not be entered
         raise PreviewError(
             Failure.NO_PROGRAM,
-            f"There is no program in {program}: it has no __main__.py",
-            remedy="Write one, or name the program's file or folder in Pulumi.yaml (`main:`).",
-        )
-    if program.is_file():
-        return program.parent
+            f"The program at {program} cannot be read: {error.strerror}",
+            remedy="Let this user read its folder.",
+        ) from error
     raise PreviewError(
         Failure.NO_PROGRAM,
         f"There is no program at {program}",
@@ -213,6 +225,18 @@ def _environment(job: ProgramJob) -> dict[str, str]:
     without_proxy = environment.get("no_grpc_proxy") or environment.get("no_proxy")
     environment["no_grpc_proxy"] = ",".join(filter(None, (without_proxy, "127.0.0.1")))
     return environment | dict(job.environment)
+
+
+def _in_order(resources: Iterable[Resource], record: Mapping[str, Any]) -> list[Resource]:
+    """Resources, which arrive in another order each time, in the program's own as the end record has it.
+
+    What is not in the record, because the program never came so far, follows by its place in the source.
+    """
+    own_order = {urn: place for place, urn in enumerate(dict.fromkeys(record.get("declared", ())))}
+    return sorted(
+        resources,
+        key=lambda it: (own_order.get(it.urn, len(own_order)), reading_order(it.source), it.urn),
+    )
 
 
 def _masked(resource: Resource, mask: Mask) -> Resource:

@@ -114,6 +114,11 @@ class SourcePosition:
         return f"{self.file}:{self.line}"
 
 
+def reading_order(position: SourcePosition | None) -> tuple[str, int]:
+    """Sorts by path and line; what has no position comes first."""
+    return (position.file, position.line) if position else ("", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderReference:
     """Who serves a resource: an explicit provider's URN, else the package whose default provider does."""

@@ -1,8 +1,8 @@
 """The parent's end of a guest: start it, hear it out, and leave nothing of it behind.
 
 The guest leads a process group of its own. Whatever it does (hang, crash, fork, close its descriptors, leave
-grandchildren that hold the pipes), waiting ends within its limit and closing kills the whole group. POSIX
-only.
+grandchildren that hold the pipes), waiting ends within its limit and closing ends all of it: on Linux every
+process that came of it, elsewhere on POSIX its process group.
 """
 
 from __future__ import annotations
@@ -147,13 +147,16 @@ class Guest:
 
     def _end(self) -> None:
         self._ended = True
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # This ends the guest and, on Linux, what it left in other sessions, where no signal of ours comes.
         with contextlib.suppress(OSError):
             self._stdin.close()
-        # A daemon in a session of its own may hold the pipes for ever: the threads are given up then.
+        *readers, exit_ = self._threads
+        exit_.join(GRACE)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        # Elsewhere a daemon may hold the pipes for ever: the threads are given up then.
         deadline = time.monotonic() + GRACE
-        for thread in self._threads:
+        for thread in (*readers, exit_):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _read_output(self, stdout: IO[bytes]) -> None:

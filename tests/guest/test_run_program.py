@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import contextlib
 import inspect
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -147,11 +151,25 @@ def test_the_parent_gives_what_the_guest_expects():
     assert {ast.unparse(node) for node in called} >= {"sys.argv[1]", "sys.argv[2]"}
 
 
+def test_a_forked_copy_writes_no_record():
+    reading, writing = os.pipe()
+    record = run_program.Record(writing)
+    copy = os.fork()
+    if copy == 0:
+        record.write({"event": "end", "from": "the copy"})
+        os._exit(0)
+    os.waitpid(copy, 0)
+    record.write({"event": "end", "from": "the guest"})
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        assert [json.loads(line)["from"] for line in lines] == ["the guest"]
+
+
 class TestWhatAnErrorBecomes:
     def test_causes_come_nearest_first_and_a_circle_ends(self):
         first, second = ValueError("first"), KeyError("second")
         first.__cause__, second.__cause__ = second, first
-        described = run_program.describe_error(first)
+        described = run_program.describe_error(first, {})
         assert described["message"] == "first"
         assert [cause["type"] for cause in described["causes"]] == ["KeyError"]
 
@@ -159,16 +177,35 @@ class TestWhatAnErrorBecomes:
     def test_a_context_counts_unless_it_was_suppressed(self, *, suppressed: bool, causes: list[str]):
         error = ValueError("outer")
         error.__context__, error.__suppress_context__ = KeyError("inner"), suppressed
-        described = run_program.describe_error(error)
+        described = run_program.describe_error(error, {})
         assert [cause["type"] for cause in described["causes"]] == causes
 
     def test_a_message_is_bounded(self):
-        described = run_program.describe_error(ValueError("x" * 1_000_000))
+        described = run_program.describe_error(ValueError("x" * 1_000_000), {})
         assert len(described["message"]) == run_program.LONGEST_TEXT
+
+    def test_where_it_was_raised_is_known_however_often_it_is_awaited(self):
+        async def divide() -> None:
+            raise ZeroDivisionError("here")
+
+        async def await_twice() -> None:
+            task = asyncio.ensure_future(divide())
+            with contextlib.suppress(ZeroDivisionError):
+                await task
+            await task
+
+        loop = asyncio.new_event_loop()
+        origins = run_program.keep_origins(loop)
+        with pytest.raises(ZeroDivisionError) as caught:
+            loop.run_until_complete(await_twice())
+        loop.close()
+        caught.value.__traceback__ = None  # as some versions of Python leave it
+        frames = run_program.describe_error(caught.value, origins)["frames"]
+        assert frames[-1]["text"] == 'raise ZeroDivisionError("here")'
 
     @pytest.mark.parametrize(("code", "exit_code"), [(None, 0), (0, 0), (3, 3), ("a sentence", 1)])
     def test_an_exit_has_its_code(self, code: object, exit_code: int):
-        assert run_program.describe_error(SystemExit(code))["exit_code"] == exit_code
+        assert run_program.describe_error(SystemExit(code), {})["exit_code"] == exit_code
 
     def test_a_runaway_stack_keeps_its_ends(self):
         def again(depth: int) -> None:
@@ -179,7 +216,7 @@ class TestWhatAnErrorBecomes:
 
         with pytest.raises(ValueError) as caught:  # noqa: PT011 (raised two lines above)
             again(500)
-        frames = run_program.describe_error(caught.value)["frames"]
+        frames = run_program.describe_error(caught.value, {})["frames"]
         assert len(frames) == run_program.MOST_FRAMES
         assert frames[0]["function"] == "test_a_runaway_stack_keeps_its_ends"
         assert frames[-1]["text"] == "raise ValueError"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plimsoll.preview.failure import Failure, PreviewError
+from plimsoll.preview.failure import FIRST_FRAMES, LAST_FRAMES, Failure, PreviewError
 from plimsoll.preview.offline import ProgramJob, preview_offline
 from plimsoll.preview.process import FIRST_LINES, LAST_LINES, LONGEST_LINE, Output
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAME = "ill-behaved"
 PROGRAM = Path(__file__).parent.parent / "foreign" / NAME / "__main__.py"
 PROC = Path("/proc")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="promised, and found in /proc, on Linux only")
 
 
 def code_at(error: PreviewError) -> str:
@@ -58,6 +59,7 @@ RAISING = [
         "raises-from", "because of KeyError: 'workers'", "raise RuntimeError(", id="one with a cause"
     ),
     pytest.param("raises-in-apply", "ZeroDivisionError", "number / 0", id="one inside apply"),
+    pytest.param("raises-in-an-input", "ZeroDivisionError", "number / 0", id="one inside an input's apply"),
     pytest.param("raises-when-asked", "could not be read", "raise Shy", id="one that cannot be read"),
     pytest.param("recurses", "RecursionError", "again()", id="a runaway recursion"),
     pytest.param("misses-config", "ill-behaved:region", 'require("region")', id="a missing setting"),
@@ -90,15 +92,59 @@ def test_frames_are_the_programs_own_and_all_of_them_are_kept_for_debugging(
     assert [resource.name for resource in error.resources] == ["ill-behaved-raises", "first", "second"]
 
 
+def test_of_a_runaway_recursion_the_ends_are_told(refusal: Callable[..., PreviewError]):
+    error = refusal(NAME, "recurses")
+    functions = [frame.function for frame in error.frames]
+    assert functions == ["<module>", "recurses", *(["again"] * (FIRST_FRAMES - 2 + LAST_FRAMES))]
+    assert error.frames_left_out > 50
+    assert error.to_json()["framesLeftOut"] == error.frames_left_out
+    assert error.traceback.count("in again") > error.frames_left_out
+
+
 def test_the_reason_is_json_too(refusal: Callable[..., PreviewError]):
     written = json.loads(json.dumps(refusal(NAME, "raises").to_json()))
     assert written["kind"] == "program-raised"
+    assert written["framesLeftOut"] == 0
     assert written["frames"][-1]["text"] == 'raise ValueError(f"a pool of {pool} is too small")'
     assert [urn.rpartition("::")[2] for urn in written["declared"]] == [
         "ill-behaved-raises",
         "first",
         "second",
     ]
+
+
+LATE = """
+import asyncio, pulumi, pulumi_random as random
+
+async def later():
+    await asyncio.sleep(0.3)
+    return "late"
+
+random.RandomPet("late", prefix=later())
+random.RandomPet("early")
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        pytest.param("raise ValueError", Failure.PROGRAM_RAISED, id="raises"),
+        pytest.param("pulumi.run(asyncio.Event().wait)", Failure.HUNG, id="hangs"),
+    ],
+)
+def test_what_was_declared_stands_in_the_order_of_the_program(
+    refusal: Callable[..., PreviewError], tmp_path: Path, end: str, kind: Failure
+):
+    (tmp_path / "__main__.py").write_text(LATE + end)
+    error = refusal("order", root=tmp_path, timeout=5.0)
+    assert error.kind is kind
+    assert [resource.name for resource in error.resources] == ["order-dev", "late", "early"]
+
+
+def test_a_resource_that_was_never_constructed_is_none_of_the_plans(preview: Callable[..., Plan]):
+    plan = preview(NAME, "swallows-constructors")
+    assert [resource.name for resource in plan.resources] == ["ill-behaved-swallows-constructors", "first"]
+    assert plan.program_output[0] == "never mind"
 
 
 def test_a_wrong_type_is_told_with_the_resource_and_the_property(refusal: Callable[..., PreviewError]):
@@ -159,6 +205,7 @@ HANGING = {
     "hangs-in-c": 're.match("(a*)*b", "a" * 64)',
     "awaits-forever": "await asyncio.Event().wait()",
     "ignores-signals": "time.sleep(300)",
+    "leaves-a-session-and-hangs": "time.sleep(300)",
 }
 
 
@@ -186,7 +233,7 @@ def test_a_program_that_hangs_is_ended_and_told_where_it_was(hung: dict[str, Pre
     assert code_at(error) in HANGING[stack]
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
+@LINUX
 @pytest.mark.usefixtures("hung")
 def test_a_program_that_hangs_is_gone_afterwards():
     assert not still_running(MARK)
@@ -197,6 +244,7 @@ PERSISTENT = [
     pytest.param("forks", id="a fork that sleeps"),
     pytest.param("forks-a-copy", id="a fork that runs on as the program"),
     pytest.param("daemonizes", id="a daemon"),
+    pytest.param("leaves-a-session", id="a child in a session of its own"),
     pytest.param("leaves-threads", id="threads, processes and a slow goodbye"),
 ]
 
@@ -207,12 +255,29 @@ def test_what_a_program_leaves_behind_does_not_hold_its_plan_up(preview: Callabl
     assert [resource.name for resource in plan.resources] == [f"ill-behaved-{stack}", "first"]
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
-@pytest.mark.parametrize("stack", ["grandchild", "forks", "leaves-threads"])
+@LINUX
+@pytest.mark.parametrize("stack", ["grandchild", "forks", "leaves-threads", "daemonizes", "leaves-a-session"])
 def test_nothing_of_a_program_runs_on(preview: Callable[..., Plan], stack: str):
     mark = uuid.uuid4().hex
     preview(NAME, stack, environment={"MARK": mark})
     assert not still_running(mark)
+
+
+@LINUX
+def test_nothing_of_a_program_that_crashes_runs_on(refusal: Callable[..., PreviewError]):
+    mark = uuid.uuid4().hex
+    error = refusal(NAME, "leaves-a-session-and-crashes", environment={"MARK": mark})
+    assert "SIGSEGV" in error.message
+    assert not still_running(mark)
+
+
+@LINUX
+def test_what_is_not_of_the_program_is_left_alone(preview: Callable[..., Plan]):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        preview(NAME, "leaves-a-session")
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert other.returncode == 0
 
 
 WAITING = """
@@ -226,12 +291,14 @@ preview_offline(job, lambda urn: print(urn, flush=True))
 """
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
+@LINUX
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_nothing_of_a_program_outlives_the_command(tmp_path: Path, end: signal.Signals):
     (tmp_path / "__main__.py").write_text(
         "import asyncio, subprocess, sys, pulumi\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(300)']\n"
+        "subprocess.Popen(sleep)\n"
+        "subprocess.Popen(sleep, start_new_session=True)\n"
         "pulumi.run(asyncio.Event().wait)\n"
     )
     mark = uuid.uuid4().hex

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +128,28 @@ class TestResources:
         assert only(shop, "harbour-sign").options.protect
         assert not only(shop, "corner-sign").options.protect
 
+    def test_inherit_what_their_parent_says_and_they_do_not(
+        self, tmp_path: Path, preview: Callable[..., Plan]
+    ):
+        root = write(
+            tmp_path,
+            __main__=(
+                "import pulumi, pulumi_random\n"
+                "from pulumi import ResourceOptions\n"
+                "house = pulumi_random.RandomPet('house')\n"
+                "barn = pulumi_random.RandomPet('barn')\n"
+                "family = pulumi.ComponentResource('a:b:Family', 'family',\n"
+                "    opts=ResourceOptions(retain_on_delete=True, deleted_with=house))\n"
+                "pulumi_random.RandomPet('heir', opts=ResourceOptions(parent=family))\n"
+                "pulumi_random.RandomPet('rebel', opts=ResourceOptions(\n"
+                "    parent=family, retain_on_delete=False, deleted_with=barn))\n"
+            ),
+        )
+        plan = preview("families", root=root)
+        heir, rebel = only(plan, "heir").options, only(plan, "rebel").options
+        assert (heir.retain_on_delete, heir.deleted_with) == (True, only(plan, "house").urn)
+        assert (rebel.retain_on_delete, rebel.deleted_with) == (False, only(plan, "barn").urn)
+
     def test_are_created_imported_or_read(self, shop: Plan):
         steps = {name: only(shop, name).steps for name in ("key", "owned", "seen")}
         assert steps == {"key": (Step.CREATE,), "owned": (Step.IMPORT,), "seen": (Step.READ,)}
@@ -168,8 +192,21 @@ class TestValues:
             "sign": UNKNOWN,
             "shelves": 2,
             "key": Secret(unknown=True),
-            "fox": "red-fox",
+            "fox": UNKNOWN,
         }
+
+    def test_a_read_ones_id_is_only_its_providers_to_tell(self, tmp_path: Path, preview: Callable[..., Plan]):
+        root = write(
+            tmp_path,
+            __main__=(
+                "import pulumi, pulumi_random\n"
+                "read = pulumi_random.RandomPet.get('read', 'red-fox', separator='-')\n"
+                "pulumi_random.RandomPet('pet', prefix=read.id, separator=read.separator)\n"
+            ),
+        )
+        plan = preview("reads", root=root)
+        assert only(plan, "read").options.import_id == "red-fox"
+        assert only(plan, "pet").inputs == {"prefix": UNKNOWN, "separator": "-"}
 
     def test_the_program_itself_sees_inputs_handed_back(self, cloud: Plan):
         assert only(cloud, "invoker-3").inputs["location"] == "europe-west1"
@@ -420,7 +457,14 @@ class TestTheInterpreter:
             find_interpreter(tmp_path, {"virtualenv": "venv"})
         assert caught.value.kind is Failure.NO_INTERPRETER
         assert str(tmp_path / "venv" / "bin" / "python") in caught.value.message
+        assert "`make setup`" in caught.value.remedy
+        assert "requirements.txt" not in caught.value.remedy
+
+        (tmp_path / "requirements.txt").touch()
+        with pytest.raises(PreviewError) as caught:
+            find_interpreter(tmp_path, {"virtualenv": "venv"})
         assert f"python3 -m venv {tmp_path / 'venv'}" in caught.value.remedy
+        assert str(tmp_path / "requirements.txt") in caught.value.remedy
 
     @pytest.mark.parametrize("make", ["missing", "folder", "text"])
     def test_that_cannot_be_started_is_refused(
@@ -456,6 +500,22 @@ class TestTheProgram:
         error = refusal("shop", root=tmp_path)
         assert error.kind is Failure.NO_PROGRAM
         assert "__main__.py" in error.message
+
+    def test_must_be_readable(
+        self, tmp_path: Path, refusal: Callable[..., PreviewError], monkeypatch: pytest.MonkeyPatch
+    ):
+        root = write(tmp_path / "closed", __main__="")
+        stat = Path.stat
+
+        def deny(path: Path, **how: bool) -> os.stat_result:
+            if path.name == "__main__.py":  # as for a user who may not enter its folder; root may
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return stat(path, **how)
+
+        monkeypatch.setattr(Path, "stat", deny)
+        error = refusal("closed", root=root)
+        assert error.kind is Failure.NO_PROGRAM
+        assert error.message == f"The program at {root} cannot be read: Permission denied"
 
 
 def test_the_plan_is_json(shop: Plan):

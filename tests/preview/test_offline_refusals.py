@@ -74,5 +74,6 @@ def test_two_resources_of_one_urn_are_refused_with_both_places(refusal: Callable
     assert line_at(error.place) == 'random.RandomPet("pet", length=3)'
     first = re.search(r"first at __main__\.py:(\d+)", error.message)
     assert first
+    assert str(error.frames[-1]) == f'{error.place}  random.RandomPet("pet", length=3)'
     assert line_at(SourcePosition("__main__.py", int(first[1]))) == 'random.RandomPet("pet")'
     assert {resource.name for resource in error.resources} == {"unsupported-twice", "pet", "other"}

@@ -36,6 +36,26 @@ def raises_in_apply():
     pulumi.export("x", pulumi.Output.from_input(1).apply(lambda number: number / 0))
 
 
+def raises_in_an_input():
+    divided = pulumi.Output.from_input(1).apply(lambda number: number / 0)
+    random.RandomPet("second", prefix=divided)
+
+
+def swallows_constructors():
+    class Odd(pulumi.CustomResource):
+        def __init__(self, name):
+            super().__init__("odd:index:Odd", name, ["no mapping"])
+
+    try:
+        Odd("odd")
+    except TypeError:
+        print("never mind")
+    # There is no event loop in a thread.
+    thread = threading.Thread(target=random.RandomPet, args=("in-a-thread",))
+    thread.start()
+    thread.join()
+
+
 def raises_when_asked():
     class Shy(Exception):
         def __str__(self):
@@ -117,6 +137,20 @@ def grandchild():
     print("left a child behind")
 
 
+def leaves_a_session():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+
+
+def leaves_a_session_and_hangs():
+    leaves_a_session()
+    time.sleep(300)
+
+
+def leaves_a_session_and_crashes():
+    leaves_a_session()
+    crashes()
+
+
 def forks():
     if os.fork() == 0:
         time.sleep(300)
@@ -132,7 +166,7 @@ def daemonizes():
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            time.sleep(3)
+            time.sleep(300)
         os._exit(0)
 
 
