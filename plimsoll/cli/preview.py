@@ -146,11 +146,10 @@ def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
         raise typer.Exit(Exit.USAGE)
     err = console(stderr=True)
     err.print(Text.assemble(("error", "bold red"), f"  {printable(error.message)}"))
-    for frame in error.frames:
-        function = f" in {frame.function}" if frame.function else ""
-        err.print(
-            Text(printable(f"    {frame.file}:{frame.line}{function}: {frame.text}".rstrip(": ")), "dim")
-        )
+    for index, frame in enumerate(error.frames):
+        err.print(Text(f"    {printable(str(frame))}", "dim"))
+        if index == 2 and error.frames_left_out:
+            err.print(Text(f"    … {error.frames_left_out} more …", "dim"))
     if error.remedy:
         err.print(Text(f"    → {printable(error.remedy)}"))
     for line in error.program_output:
