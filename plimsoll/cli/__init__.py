@@ -96,6 +96,42 @@ def schema(
     run(write=write, up_to_date=up_to_date, folder=project)
 
 
+engine = typer.Typer(
+    help="The real Pulumi engine: which one is used here, and how to get one.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(engine, name="engine")
+
+
+@engine.command("install")
+def engine_install(*, as_json: options.Json = False) -> None:
+    """Bring the engine where there is none, and print its path.
+
+    Uses `pulumi` on PATH; else Pulumi's own installer where it can be reached; else builds it with Go, once,
+    in about five minutes. It lands in the user's cache folder (~/.cache/plimsoll, or $PLIMSOLL_HOME).
+    """
+    from plimsoll.cli.engine import install  # noqa: PLC0415
+
+    install(as_json=as_json)
+
+
+@engine.command("path")
+def engine_path(*, as_json: options.Json = False) -> None:
+    """Print the path of the engine that is used here; fail where there is none."""
+    from plimsoll.cli.engine import path  # noqa: PLC0415
+
+    path(as_json=as_json)
+
+
+@engine.command("version")
+def engine_version(*, as_json: options.Json = False) -> None:
+    """Print the version of the engine that is used here, and where it came from."""
+    from plimsoll.cli.engine import version  # noqa: PLC0415
+
+    version(as_json=as_json)
+
+
 def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)
     """Run the command; what `plimsoll` and `python -m plimsoll` call."""
     app(*arguments)
