@@ -89,8 +89,13 @@ def find(token: str) -> type | None:
 
 
 def arguments_of(resource: type) -> type:
-    """The Args class of a resource class, which stands beside it."""
-    return typing.cast("type", getattr(sys.modules[resource.__module__], resource.__name__ + "Args"))
+    """The Args class of a resource class, which stands beside it.
+
+    It is called InitArgs where an object among some resource's inputs has the other name already.
+    """
+    beside = vars(sys.modules[resource.__module__])
+    name = resource.__name__
+    return typing.cast("type", beside.get(f"{name}InitArgs") or beside[f"{name}Args"])
 
 
 @functools.cache

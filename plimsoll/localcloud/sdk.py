@@ -107,6 +107,8 @@ class InstalledSdks:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     encoding="utf-8",
+                    # An interrupt is for the engine, which may still ask; the end of input ends this one.
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise SdkError(

@@ -288,6 +288,18 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         return returned
 
     @override
+    def Parameterize(
+        self, request: provider_pb2.ParameterizeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ParameterizeResponse:
+        named = request.value.name or " ".join(request.args.args)
+        _refuse(
+            context,
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"the package {named} is made by another provider from its parameters, which the local cloud "
+            "does not do",
+        )
+
+    @override
     def Construct(
         self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConstructResponse:

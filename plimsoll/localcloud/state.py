@@ -58,37 +58,35 @@ class State:
         self._lock = threading.Lock()
         self._records: dict[tuple[str, str], Record] = {}
         self._counts: dict[str, int] = {}
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.fchmod(descriptor, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be opened ({error.strerror}): name a file in a folder that you may write to"
+            ) from error
         self._file = os.fdopen(descriptor, "r+", encoding="utf-8")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._load(path)
-        except OSError as error:
-            self._file.close()
-            raise StateError(
-                f"{path} belongs to a local cloud that is still running: end that one, or name another file"
-            ) from error
+            os.fchmod(descriptor, 0o600)
+            self._lock_file(path)
+            self._replay(path)
         except StateError:
             self._file.close()
             raise
+        self._compact()
 
-    def _load(self, path: Path) -> None:
-        lines = self._file.read().split("\n")
-        if lines != [""]:
-            self._replay(path, lines)
-        self._file.seek(0)
-        self._file.truncate()
-        self._write(FORMAT)
-        for key, number in self._counts.items():
-            self._write({"count": key, "to": number})
-        for record in self._records.values():
-            self._write({"put": asdict(record)})
+    def _lock_file(self, path: Path) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StateError(
+                f"{path} belongs to a local cloud that is still running: end that one, or name another file"
+            ) from error
 
-    def _replay(self, path: Path, lines: list[str]) -> None:
+    def _replay(self, path: Path) -> None:
+        """Take in what the file says; an empty one says nothing."""
         try:
             # What follows the last line break is empty, or was cut off.
-            header, *events = [json.loads(line) for line in lines[:-1]]
+            header, *events = [json.loads(line) for line in self._file.read().split("\n")[:-1]] or [FORMAT]
             for event in events if header == FORMAT else [{}]:
                 self._apply(event)
         except (ValueError, KeyError, TypeError) as error:
@@ -96,6 +94,15 @@ class State:
                 f"{path} is not a local cloud's state: name another file, or delete it to begin with "
                 "an empty cloud"
             ) from error
+
+    def _compact(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._write(FORMAT)
+        for key, number in self._counts.items():
+            self._write({"count": key, "to": number})
+        for record in self._records.values():
+            self._write({"put": asdict(record)})
 
     def _apply(self, event: dict[str, Any]) -> None:
         if "put" in event:

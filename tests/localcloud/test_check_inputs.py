@@ -132,6 +132,13 @@ def test_what_no_sdk_has_is_not_judged(sdks: InstalledSdks, type_: str):
     assert sdks.shape(type_) is None
 
 
+def test_an_args_class_of_another_name_is_found(sdks: InstalledSdks):
+    problems = sdks.check(
+        "gcp:compute/instanceGroupNamedPort:InstanceGroupNamedPort", {"group": "a", "name": "b"}
+    )
+    assert problems == (Problem("port", "is required, and missing"),)
+
+
 def test_packages_are_those_that_are_installed(sdks: InstalledSdks):
     assert {"gcp", "random", "vercel"} <= sdks.packages().keys()
 

@@ -287,6 +287,12 @@ class TestFunctions:
     def test_components_and_methods_are_refused_by_name(self, google: Connection):
         with pytest.raises(grpc.RpcError, match="the component eks:index:Cluster 'main'"):
             google.provider.Construct(provider_pb2.ConstructRequest(type="eks:index:Cluster", name="main"))
+        with pytest.raises(grpc.RpcError, match="the package acme/dns is made by another provider"):
+            google.provider.Parameterize(
+                provider_pb2.ParameterizeRequest(
+                    args=provider_pb2.ParameterizeRequest.ParametersArgs(args=["acme/dns"])
+                )
+            )
         with pytest.raises(grpc.RpcError, match="the method eks:index:Cluster/getKubeconfig"):
             google.provider.Call(provider_pb2.CallRequest(tok="eks:index:Cluster/getKubeconfig"))
 

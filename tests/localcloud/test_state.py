@@ -103,6 +103,18 @@ def test_a_line_that_a_crash_cut_off_is_dropped(path: Path):
     state.close()
 
 
+@pytest.mark.parametrize("place", ["", "missing/cloud.jsonl"], ids=["a-folder", "in-no-folder"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str):
+    with pytest.raises(StateError, match=r"cannot be opened .*name a file in a folder that you may write to"):
+        State(tmp_path / place)
+
+
+def test_a_binary_file_is_refused(path: Path):
+    path.write_bytes(b"\xff\xfe\x00\n")
+    with pytest.raises(StateError, match="is not a local cloud's state"):
+        State(path)
+
+
 @pytest.mark.parametrize(
     "text", ["{}\n", "not json\n", '{"local cloud": 2}\n', '{"local cloud": 1}\n[1]\n', "\n"]
 )
