@@ -91,7 +91,8 @@ def write(side: Path, files: dict[str, str]) -> None:
 @pytest.fixture
 def side(editable: Path, tmp_path: Path) -> Path:
     write(
-        editable, {"wares/__init__.py": "", "wares/size.py": "SIZE = 'today'\n", "wares/new.py": "", "added.py": ""}
+        editable,
+        {"wares/__init__.py": "", "wares/size.py": "SIZE = 'today'\n", "wares/new.py": "", "added.py": ""},
     )
     write(tmp_path / "side", {"wares/__init__.py": "", "wares/size.py": "SIZE = 'then'\n"})
     return tmp_path / "side"

@@ -154,11 +154,15 @@ import pulumi
 from pulumi.dynamic import Resource, ResourceProvider
 
 class Bell(ResourceProvider):
+    def create(self, props):
+        raise RuntimeError("no rehearsal may ring it")
+
+class Door(Resource):
     pass
 
 pulumi.CustomResource("parcel:index:Parcel", "parcel", {"weight": 3})
 pulumi.CustomResource("crate:index:Crate", "crate", {"weight": 4})
-Resource(Bell(), "bell", {"tone": 440})
+Door(Bell(), "door", {"tone": 440})
 """
     garden.commit({"src/garden/__main__.py": program})
     garden.write({"src/garden/__main__.py": program.replace("3", "5")})
