@@ -79,7 +79,6 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
     # What can be refused at once is refused before anything is copied.
     installation = find()
     if read_environment(folder, job.environment) is None:
-        job.project.stack_file(job.environment)
         raise RehearsalError(
             "rehearse/environment",
             f"the stack {job.environment} has no file",

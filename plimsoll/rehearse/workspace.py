@@ -10,17 +10,18 @@ plimsoll-rehearse-…/
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, relink
 from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
 from plimsoll.rehearse.python import Moved, shadow
-from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.tree import Mapping, Scalar, to_python
 from plimsoll.settings.yaml import read
 
@@ -39,6 +40,7 @@ class Workspace:
     passphrase: str = field(init=False, repr=False)
     salt: str | None = field(init=False, default=None, repr=False)
     at_work: str | None = field(init=False, default=None)
+    _users: Path | None = field(init=False, default=None, repr=False)
 
     def __enter__(self) -> Workspace:
         # Resolved, because programs say where they are by their resolved paths.
@@ -81,6 +83,7 @@ class Workspace:
 
     def make_python(self, interpreter: Path) -> Path:
         """Make the environment that both sides run in, and give its interpreter."""
+        self._users = interpreter.parent.parent
         return shadow(interpreter, self.moved, self.folder / "python")
 
     def put_to_work(self, side: str) -> Environment | None:
@@ -102,7 +105,10 @@ class Workspace:
         self.salt = salt_of(environment.file)
 
     def find_pack(self) -> Path | None:
-        """The policy pack of the side at work, to run in the same environment; None where it has none."""
+        """The policy pack of the side at work; None where it has none.
+
+        It runs in the same environment, unless it names one of its own that is there.
+        """
         pack = self.project_folder / "policies"
         file = pack / "PulumiPolicy.yaml"
         if not file.is_file():
@@ -115,26 +121,23 @@ class Workspace:
         if not (isinstance(name, Scalar) and name.value == "python"):
             return pack  # In another language: whoever runs it finds its own interpreter.
         written = to_python(options) if isinstance(options, Mapping) else {}
-        chosen = {**written, "toolchain": "pip", "virtualenv": str(self.folder / "python")}
+        own = self.checkout.root / self.project / pack.name / str(written.get("virtualenv", ""))
+        is_own = (own / "pyvenv.cfg").is_file() and (self._users is None or not own.samefile(self._users))
+        virtualenv = own.resolve() if is_own else self.folder / "python"
+        chosen = {**written, "toolchain": "pip", "virtualenv": str(virtualenv)}
         rewrite(file, {"runtime": {"name": "python", "options": chosen}})
         return pack
 
 
 def at_commit(error: SettingsError, workspace: Workspace, commit: Commit) -> SettingsError:
     """The faults of the base's files, which nobody can open, by their path in the checkout and the commit."""
+    remedy = "rehearse from a commit whose files are right: --from REF"
     return SettingsError(
-        Fault(
-            f"at {commit.label} ({commit.sha[:12]}): {fault.message}",
-            file=fault.file and fault.file.relative_to(workspace.here)
-            if fault.file and fault.file.is_relative_to(workspace.here)
-            else fault.file,
-            line=fault.line,
-            column=fault.column,
-            key=fault.key,
-            value=fault.value,
-            rule=fault.rule,
-            source=fault.source,
-            remedy="rehearse from a commit whose files are right: --from REF",
+        replace(
+            fault,
+            message=f"at {commit.label} ({commit.sha[:12]}): {fault.message}",
+            file=fault.file and Path(os.path.relpath(fault.file, workspace.here)),
+            remedy=remedy,
         )
         for fault in error.faults
     )

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -362,3 +363,16 @@ def test_the_command_says_it_all_in_json(foreign: Callable[[str], Repository]):
     assert (done.returncode, said["ok"], said["counts"]["create"]) == (0, True, 1)
     assert said["left"]["changes"] == []
     assert said["base"]["label"] == "the merge base with main"
+
+
+def test_a_pack_with_an_environment_of_its_own_runs_in_it(foreign: Callable[[str], Repository]):
+    garden = foreign("garden")
+    own = garden.root / "policies/environment"
+    venv.create(own, with_pip=False, symlinks=True)
+    site = next(own.glob("lib/python*/site-packages"))
+    (site / "ours.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path), "utf-8")
+    (site / "only_here.py").write_text("", "utf-8")
+    runtime = "runtime: { name: python, options: { virtualenv: environment } }\n"
+    garden.write({"policies/PulumiPolicy.yaml": runtime, "policies/__main__.py": "import only_here\n" + PACK})
+    found = rehearsed(garden)
+    assert (found.pack, found.promising) == (True, True)
