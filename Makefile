@@ -6,10 +6,10 @@ READY := .venv/.ready
 SOURCES := plimsoll infra tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup preview check up test lint format schema golden nightly bench lock clean
+.PHONY: help setup preview check rehearse doctor up test lint format schema golden nightly bench bench-engine lock clean
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -30,6 +30,14 @@ preview: $(READY) ## Show what an environment is, in seconds and with no account
 
 check: $(READY) ## Check all stack files, one by one and side by side
 	@$(BIN)/plimsoll check
+
+rehearse: $(READY) ## Show what the working tree would do to both environments, on the real engine (FROM=REF)
+	@code=0; for env in dev prod; do \
+	  $(BIN)/plimsoll rehearse $$env $(if $(FROM),--from $(FROM)) || code=$$?; \
+	done; exit $$code
+
+doctor: $(READY) ## Say what is installed, which credentials are present, and what to do about the rest
+	@$(BIN)/plimsoll doctor
 
 up: $(READY) ## Change the environment for real, with the Pulumi command and an account (ENV=dev)
 	@command -v pulumi >/dev/null || { echo "pulumi is not on PATH: see README, Use it for real" >&2; exit 2; }
@@ -59,6 +67,9 @@ nightly: $(READY) ## Run every test with the fuzzers' nightly numbers
 
 bench: $(READY) ## Time the offline preview beside the SDK's own mocks
 	@$(BIN)/python benchmarks/preview.py
+
+bench-engine: $(READY) ## Time the real engine on the local cloud beside the offline preview, 1 to 300 services
+	@$(BIN)/python benchmarks/engine.py
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

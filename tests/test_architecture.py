@@ -51,6 +51,10 @@ PURE = [
     "plimsoll/preview/plan.py",
     "plimsoll/preview/promises.py",
     "plimsoll/preview/report",
+    "plimsoll/rehearse/changes.py",
+    "plimsoll/rehearse/outcome.py",
+    "plimsoll/rehearse/report.py",
+    "plimsoll/rehearse/stateful.py",
 ]
 
 FORBIDDEN = [
@@ -58,7 +62,7 @@ FORBIDDEN = [
     *[
         pytest.param(place, EDGES, id=f"{place}-knows-no-edge")
         for place in PURE
-        if not place.startswith("plimsoll/preview")
+        if not place.startswith(("plimsoll/preview", "plimsoll/rehearse"))
     ],
     *[
         pytest.param(
@@ -68,6 +72,9 @@ FORBIDDEN = [
     ],
     pytest.param("plimsoll/settings", EDGES, id="settings-know-no-edge"),
     pytest.param("plimsoll/preview", ("infra", "policies", "plimsoll.cli"), id="preview-serves-any-program"),
+    pytest.param(
+        "plimsoll/rehearse", ("infra", "policies", "plimsoll.cli"), id="rehearse-serves-any-program"
+    ),
     pytest.param("plimsoll/guest", ("infra", "policies", "plimsoll.cli"), id="guest-serves-any-program"),
     pytest.param(
         "infra", ("plimsoll.cli", "plimsoll.preview", "plimsoll.guest"), id="infra-knows-the-core-alone"

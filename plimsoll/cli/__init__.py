@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from plimsoll.cli import options
+from plimsoll.cli.options import Goal
 
 app = typer.Typer(
     name="plimsoll",
@@ -97,6 +98,96 @@ def schema(
     from plimsoll.cli.schema import run  # noqa: PLC0415
 
     run(write=write, up_to_date=up_to_date, folder=project)
+
+
+@app.command()
+def rehearse(
+    environment: options.Environment,
+    *,
+    ref: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="REF",
+            help="The commit that is up; by default where HEAD left the default branch.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder, and say where it is.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long one command of the engine may take.")
+    ] = 600,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Show what the working tree would do to an environment, on the real engine, with no account.
+
+    Brings up REF on a local cloud, previews the working tree against it, with the policies of `policies/`,
+    applies it, and previews again, which must show nothing. All of it in a folder of its own: your checkout,
+    backend and stack files stay as they are. Encrypted values are replaced by placeholders.
+
+    Exit codes: 0 done; 1 a database, secret, user or bucket would be lost, a policy or a protected resource
+    refuses, or the change never settles; 2 wrong input, or a program that failed.
+    """
+    from plimsoll.cli.rehearse import run  # noqa: PLC0415
+
+    run(environment, ref=ref, keep=keep, timeout=timeout, as_json=as_json, folder=project)
+
+
+@app.command()
+def doctor(
+    *,
+    goal: Annotated[
+        Goal, typer.Option("--for", help="What this machine must be able to do for exit code 0.")
+    ] = Goal.PREVIEW,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Say what is installed, which credentials are present, and what to do about what is missing.
+
+    Looks at the names of variables and files only, never at a value, and asks nobody over the network.
+
+    Exit codes: 0 this machine has what `plimsoll preview` needs (or what --for names needs); 1 it has not.
+    """
+    from plimsoll.cli.doctor import run  # noqa: PLC0415
+
+    run(goal=goal, as_json=as_json, folder=project)
+
+
+engine = typer.Typer(
+    help="The real Pulumi engine: which one is used here, and how to get one.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(engine, name="engine")
+
+
+@engine.command("install")
+def engine_install(*, as_json: options.Json = False) -> None:
+    """Bring the engine where there is none, and print its path.
+
+    Uses `pulumi` on PATH; else Pulumi's own installer where it can be reached; else builds it with Go, once,
+    in about five minutes. It lands in the user's cache folder (~/.cache/plimsoll, or $PLIMSOLL_HOME).
+    """
+    from plimsoll.cli.engine import install  # noqa: PLC0415
+
+    install(as_json=as_json)
+
+
+@engine.command("path")
+def engine_path(*, as_json: options.Json = False) -> None:
+    """Print the path of the engine that is used here; fail where there is none."""
+    from plimsoll.cli.engine import path  # noqa: PLC0415
+
+    path(as_json=as_json)
+
+
+@engine.command("version")
+def engine_version(*, as_json: options.Json = False) -> None:
+    """Print the version of the engine that is used here, and where it came from."""
+    from plimsoll.cli.engine import version  # noqa: PLC0415
+
+    version(as_json=as_json)
 
 
 def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,23 @@ def environments(incomplete: str) -> list[str]:
     return [stack for stack in stacks if stack.startswith(incomplete)]
 
 
+class Goal(StrEnum):
+    """What somebody wants to do here; each needs what the former needs, and more."""
+
+    PREVIEW = "preview"
+    """`plimsoll preview`: no account, no engine."""
+    REHEARSE = "rehearse"
+    """`plimsoll rehearse`: the engine, no account."""
+    UP = "up"
+    """`pulumi up`: an account."""
+
+
+Environment = Annotated[
+    str,
+    typer.Argument(
+        metavar="ENV", autocompletion=environments, help="A stack: the middle of Pulumi.ENV.yaml."
+    ),
+]
 OptionalEnvironment = Annotated[
     str | None,
     typer.Argument(

@@ -80,6 +80,8 @@ class Source(StrEnum):
 
     OFFLINE = "offline"
     """The real program under the real SDK, with nobody behind it: no engine, state, provider or account."""
+    ENGINE = "engine"
+    """The real engine, which knows the state and asks the providers that it is given."""
 
 
 class Step(StrEnum):

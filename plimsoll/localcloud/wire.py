@@ -1,0 +1,138 @@
+"""Values as the providers' protocol carries them, as JSON-like Python.
+
+Unknowns, secrets, assets and references keep the protocol's own sentinels, so that they pass through
+untouched; here is what looks inside them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from google.protobuf import struct_pb2
+
+from plimsoll.preview.decode import SIGNATURE_KEY, UNKNOWN_TEXT, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Wire: TypeAlias = Any
+"""JSON: None, bool, int, float, str, list, or dict with text as keys."""
+
+Properties: TypeAlias = dict[str, Wire]
+
+UNKNOWN: Final = UNKNOWN_TEXT
+
+
+def read(struct: struct_pb2.Struct) -> Properties:
+    """A message's properties, in the order of their names. Numbers without a fraction become `int`."""
+    return {name: _read(struct.fields[name]) for name in sorted(struct.fields)}
+
+
+def _read(value: struct_pb2.Value) -> Wire:
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return value.string_value
+        case "number_value":
+            number = value.number_value
+            return int(number) if float(number).is_integer() else number
+        case "bool_value":
+            return value.bool_value
+        case "list_value":
+            return [_read(item) for item in value.list_value.values]
+        case "struct_value":
+            return read(value.struct_value)
+        case _:
+            return None
+
+
+def write(properties: Mapping[str, Wire]) -> struct_pb2.Struct:
+    """Properties as a message."""
+    struct = struct_pb2.Struct()
+    struct.update(properties)
+    return struct
+
+
+def signature(value: Wire) -> str | None:
+    """What kind of special value an object is, or None for plain data."""
+    return str(value[SIGNATURE_KEY]) if isinstance(value, dict) and SIGNATURE_KEY in value else None
+
+
+def is_secret(value: Wire) -> bool:
+    """Whether the value itself is wrapped as a secret."""
+    return signature(value) == Signature.SECRET
+
+
+def secret(value: Wire) -> Wire:
+    """The value as a secret; one that is already is left alone."""
+    return value if is_secret(value) else {SIGNATURE_KEY: Signature.SECRET.value, "value": value}
+
+
+def bare(value: Wire) -> Wire:
+    """The value inside a secret, or the value itself."""
+    while is_secret(value):
+        value = value.get("value")
+    return value
+
+
+def has_unknown(value: Wire) -> bool:
+    """Whether any part of the value is unknown."""
+    match value:
+        case str():
+            return value == UNKNOWN
+        case list():
+            return any(map(has_unknown, value))
+        case dict():
+            return any(map(has_unknown, value.values()))
+        case _:
+            return False
+
+
+def same(old: Wire, new: Wire) -> bool:
+    """Whether two values mean the same to a provider, which an unknown never does.
+
+    Numbers are compared by value, also against the text that spells them, since bridged providers convert
+    one to the other; texts that are JSON objects or lists by what they mean; None is as good as absent.
+    Whether a value is secret does not count: the engine keeps track of that.
+    """
+    old, new = bare(old), bare(new)
+    if UNKNOWN in (old, new):
+        return False
+    match old, new:
+        case dict(), dict():
+            return all(same(old.get(name), new.get(name)) for name in old.keys() | new.keys())
+        case list(), list():
+            return len(old) == len(new) and all(map(same, old, new))
+        case str(), str():
+            return old == new or _same_json(old, new)
+        case (str() as text, (int() | float()) as number) | ((int() | float()) as number, str() as text):
+            return _spells(text, number)
+        case (bool(), bool()) | (None, None):
+            return old is new
+        case (bool(), _) | (_, bool()):
+            return False
+        case _:
+            return bool(old == new)
+
+
+def _spells(text: str, number: float) -> bool:
+    if isinstance(number, bool):
+        return text == str(number).lower()
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
+
+
+def _same_json(old: str, new: str) -> bool:
+    if not (old.lstrip().startswith(("{", "[")) and new.lstrip().startswith(("{", "["))):
+        return False
+    try:
+        return bool(json.loads(old) == json.loads(new))
+    except ValueError:
+        return False
+
+
+def type_of(urn: str) -> str:
+    """The type of the resource that a URN names, without its parents' types."""
+    return urn.split("::")[2].rpartition("$")[2]

@@ -1,0 +1,149 @@
+"""The folder of a rehearsal: both sides, the interpreter they run under, the engine's state and the cloud's.
+
+plimsoll-rehearse-…/
+  checkout/        where the side at work is: the same path for both, so that a path is no difference
+  base/ change/    the side that is not at work
+  python/          the virtual environment (see `python`)
+  home/ backend/   the engine's own folder, and its state
+  cloud.jsonl      what exists in the local cloud
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, relink
+from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
+from plimsoll.rehearse.python import Moved, shadow
+from plimsoll.settings.errors import SettingsError
+from plimsoll.settings.tree import Mapping, Scalar, to_python
+from plimsoll.settings.yaml import read
+
+BASE, CHANGE = "base", "change"
+
+
+@dataclass
+class Workspace:
+    """A folder of its own, gone on leaving it unless `keep`. `project` is its path in the checkout."""
+
+    checkout: Checkout
+    project: Path
+    stack: str
+    keep: bool = False
+    folder: Path = field(init=False)
+    passphrase: str = field(init=False, repr=False)
+    salt: str | None = field(init=False, default=None, repr=False)
+    at_work: str | None = field(init=False, default=None)
+    _users: Path | None = field(init=False, default=None, repr=False)
+
+    def __enter__(self) -> Workspace:
+        # Resolved, because programs say where they are by their resolved paths.
+        self.folder = Path(tempfile.mkdtemp(prefix="plimsoll-rehearse-")).resolve()
+        self.passphrase = secrets.token_hex(16)
+        if self.keep:
+            (self.folder / "passphrase").touch(mode=0o600)
+            (self.folder / "passphrase").write_text(self.passphrase, "utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.keep:
+            return
+        # What was killed a moment ago may still have written a file in between.
+        deadline = time.monotonic() + 5.0
+        while self.folder.exists() and time.monotonic() < deadline:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def here(self) -> Path:
+        """Where the side at work has its checkout."""
+        return self.folder / "checkout"
+
+    @property
+    def project_folder(self) -> Path:
+        """Where the side at work has its Pulumi.yaml."""
+        return self.here / self.project
+
+    @property
+    def moved(self) -> Moved:
+        """Where paths into the user's checkout lead."""
+        return Moved(self.checkout.root, self.here)
+
+    def fill(self, commit: Commit) -> None:
+        """Bring both sides."""
+        self.checkout.export(commit, self.folder / BASE)
+        self.checkout.copy(self.folder / CHANGE)
+        for side in (BASE, CHANGE):
+            relink(self.folder / side, self.checkout.root)
+
+    def make_python(self, interpreter: Path) -> Path:
+        """Make the environment that both sides run in, and give its interpreter."""
+        self._users = interpreter.parent.parent
+        return shadow(interpreter, self.moved, self.folder / "python")
+
+    def put_to_work(self, side: str) -> Environment | None:
+        """Put a side where both are run, and its environment's files as a rehearsal needs them.
+
+        None where this side has no such environment. Raises SettingsError for what is wrong in its files.
+        """
+        if self.at_work is not None:
+            self.here.rename(self.folder / self.at_work)
+        (self.folder / side).rename(self.here)
+        self.at_work = side
+        environment = read_environment(self.project_folder, self.stack)
+        if environment is not None:
+            synthesise(environment, self.folder / "python", self.salt)
+        return environment
+
+    def keep_salt(self, environment: Environment) -> None:
+        """Remember what the engine wrote into the stack file when it made the stack."""
+        self.salt = salt_of(environment.file)
+
+    def find_pack(self) -> Path | None:
+        """The policy pack of the side at work; None where it has none.
+
+        It runs in the same environment, unless it names one of its own that is there.
+        """
+        pack = self.project_folder / "policies"
+        file = pack / "PulumiPolicy.yaml"
+        if not file.is_file():
+            return None
+        tree = read(file)
+        runtime = tree.get("runtime") if isinstance(tree, Mapping) else None
+        name, options = runtime, None
+        if isinstance(runtime, Mapping):
+            name, options = runtime.get("name"), runtime.get("options")
+        if not (isinstance(name, Scalar) and name.value == "python"):
+            return pack  # In another language: whoever runs it finds its own interpreter.
+        written = to_python(options) if isinstance(options, Mapping) else {}
+        own = self.checkout.root / self.project / pack.name / str(written.get("virtualenv", ""))
+        is_own = (own / "pyvenv.cfg").is_file() and (self._users is None or not own.samefile(self._users))
+        virtualenv = own.resolve() if is_own else self.folder / "python"
+        chosen = {**written, "toolchain": "pip", "virtualenv": str(virtualenv)}
+        rewrite(file, {"runtime": {"name": "python", "options": chosen}})
+        return pack
+
+
+def at_commit(error: SettingsError, workspace: Workspace, commit: Commit) -> SettingsError:
+    """The faults of the base's files, which nobody can open, by their path in the checkout and the commit."""
+    remedy = "rehearse from a commit whose files are right: --from REF"
+    return SettingsError(
+        replace(
+            fault,
+            message=f"at {commit.label} ({commit.sha[:12]}): {fault.message}",
+            file=fault.file and Path(os.path.relpath(fault.file, workspace.here)),
+            remedy=remedy,
+        )
+        for fault in error.faults
+    )
+
+
+def open_workspace(folder: Path, stack: str, *, keep: bool) -> Workspace:
+    """The workspace for the project of `folder`, not yet made. Raises RehearsalError outside a checkout."""
+    checkout = find_checkout(folder)
+    return Workspace(checkout, folder.resolve().relative_to(checkout.root.resolve()), stack, keep)
