@@ -180,6 +180,8 @@ class CloudSqlDatabase(Database):
             protect=self._names.cloud.protect,
             depends_on=after,
             ignore_changes=list(ignore_changes),
+            # Names are explicit: a replacement made first would collide with what it replaces.
+            delete_before_replace=True,
         )
 
     def _declare_instance(self, name: str) -> sql.DatabaseInstance:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from plimsoll.engine.errors import EngineError
+from plimsoll.engine.find import find
 
 ROOT = Path(__file__).parent.parent
 STACKS = ROOT / "tests" / "stacks"
@@ -26,11 +28,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if shutil.which("pulumi") is not None:
+    """Put the engine on PATH for the tests that need it, or say once why they are skipped."""
+    marked = [item for item in items if item.get_closest_marker("engine")]
+    if not marked:
         return
-    for item in items:
-        if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.skip("no `pulumi` on PATH: install it from pulumi.com/docs/install"))
+    try:
+        found = find()
+    except EngineError as error:
+        if os.environ.get("PLIMSOLL_REQUIRE_ENGINE"):
+            raise pytest.UsageError(str(error)) from None
+        for item in marked:
+            item.add_marker(pytest.mark.skip(str(error)))
+        return
+    folders = [folder for folder in (found.host, found.path.parent) if folder is not None]
+    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
 
 @pytest.fixture

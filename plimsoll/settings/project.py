@@ -100,8 +100,9 @@ class Project:
         name = stack
         if not _STACK_NAME.fullmatch(name):
             remedy = "use up to 100 letters, digits, hyphens, underscores and dots"
-            if "/" in stack:
-                remedy = f"name it alone: {shown(stack.rpartition('/')[2])}"
+            alone = stack.rpartition("/")[2]
+            if _STACK_NAME.fullmatch(alone):
+                remedy = f"name it alone: {alone}"
             raise refusal(self.file, "stack/name", f"{shown(stack)!r} cannot be the name of a stack", remedy)
         return self.stack_folder / f"{self.file.stem}.{name}{self.file.suffix}"
 
