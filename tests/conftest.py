@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     try:
         found = find()
     except EngineError as error:
-        if os.environ.get("PLIMSOLL_REQUIRE_ENGINE"):
+        if "PLIMSOLL_REQUIRE_ENGINE" in os.environ:
             raise pytest.UsageError(str(error)) from None
         for item in marked:
             item.add_marker(pytest.mark.skip(str(error)))
