@@ -75,6 +75,16 @@ FORBIDDEN = [
     pytest.param(
         "plimsoll/rehearse", ("infra", "policies", "plimsoll.cli"), id="rehearse-serves-any-program"
     ),
+    pytest.param(
+        "plimsoll/engine",
+        ("infra", "policies", "plimsoll.cli", "plimsoll.settings", "plimsoll.localcloud"),
+        id="engine-serves-any-program",
+    ),
+    pytest.param(
+        "plimsoll/localcloud",
+        ("infra", "policies", "plimsoll.cli", "plimsoll.settings", "plimsoll.engine"),
+        id="localcloud-serves-any-program",
+    ),
     pytest.param("plimsoll/guest", ("infra", "policies", "plimsoll.cli"), id="guest-serves-any-program"),
     pytest.param(
         "infra", ("plimsoll.cli", "plimsoll.preview", "plimsoll.guest"), id="infra-knows-the-core-alone"
@@ -95,6 +105,7 @@ def test_imports_run_one_way(place: str, rooms: tuple[str, ...]):
     assert not wrong
 
 
-def test_what_runs_in_somebody_elses_interpreter_needs_pulumi_alone():
-    for name in imports(ROOT / "plimsoll/guest/run_program.py"):
+@pytest.mark.parametrize("file", ["run_program", "check_inputs", "language_program"])
+def test_what_runs_in_somebody_elses_interpreter_needs_pulumi_alone(file: str):
+    for name in imports(ROOT / f"plimsoll/guest/{file}.py"):
         assert name.partition(".")[0] in {*sys.stdlib_module_names, "pulumi", "__future__"}, name
