@@ -80,7 +80,7 @@ def misses_config():
 
 
 def misses_module():
-    import no_such_module_anywhere  # noqa
+    import no_such_module_anywhere
 
 
 def broken_syntax():
