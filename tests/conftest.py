@@ -1,13 +1,20 @@
-"""What all tests share: how hard hypothesis tries, and golden files."""
+"""What all tests share: how hard hypothesis tries, the real engine, and golden files."""
 
 from __future__ import annotations
 
 import os
-import shutil
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from plimsoll.engine.errors import EngineError
+from plimsoll.engine.find import find
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,12 +30,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="write golden files anew")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if shutil.which("pulumi") is not None:
-        return
-    for item in items:
-        if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.skip("no `pulumi` on PATH: install it from pulumi.com/docs/install"))
+@cache
+def engine() -> str | EngineError:
+    """What has to stand first on PATH for `pulumi` to be the engine, or why there is none."""
+    try:
+        found = find()
+    except EngineError as error:
+        return error
+    return os.pathsep.join(str(folder) for folder in (found.host, found.path.parent) if folder is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give the engine to the tests that need it, their fixtures included, and to no others."""
+    with pytest.MonkeyPatch.context() as patch:
+        folders = engine() if item.get_closest_marker("engine") else ""
+        if isinstance(folders, str) and folders != "":
+            patch.setenv("PATH", folders, prepend=os.pathsep)
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("engine") and isinstance(missing := engine(), EngineError):
+        if os.environ.get("PLIMSOLL_REQUIRE_ENGINE") == "1":
+            pytest.fail(f"PLIMSOLL_REQUIRE_ENGINE=1, and {missing}", pytrace=False)
+        pytest.skip(str(missing))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    missing = [reason for reason in reasons if reason == f"Skipped: {engine()}"]
+    if missing:
+        terminalreporter.write_line(f"{len(missing)} tests of the real engine were skipped: {engine()}")
 
 
 @pytest.fixture
