@@ -40,6 +40,8 @@ class DatabaseReference:
     """Connection name of the Cloud SQL instance, where it is reached through a socket; else `None`."""
     network: PrivateNetwork | None = None
     """Our network through which it is reached; `None`: none."""
+    holder: pulumi.Resource | None = None
+    """The secret itself, where it is ours: a grant on it goes when it goes, and has to come again."""
     ready: Sequence[pulumi.Resource] = ()
     """What has to exist before a service can use it."""
 
@@ -158,13 +160,14 @@ class CloudSqlDatabase(Database):
             deletion_policy="ABANDON",
             opts=self._holds_data(),
         )
-        version = self._declare_url(name, password.result, after=[database, user])
+        secret, version = self._declare_url(name, password.result, after=[database, user])
         self._refer(
             DatabaseReference(
                 secret=f"projects/{self._names.cloud.project}/secrets/{self._names.database_url}",
                 version=version.version,
                 socket=None if self._private else self.instance.connection_name,
                 network=self._private,
+                holder=secret,
                 ready=[version],
             ),
             databaseInstance=self.instance.name,
@@ -240,7 +243,7 @@ class CloudSqlDatabase(Database):
 
     def _declare_url(
         self, name: str, password: pulumi.Output[str], *, after: Sequence[pulumi.Resource]
-    ) -> secretmanager.SecretVersion:
+    ) -> tuple[secretmanager.Secret, secretmanager.SecretVersion]:
         settings, names = self._settings, self._names
         secret = secretmanager.Secret(
             f"{name}-url",
@@ -256,12 +259,13 @@ class CloudSqlDatabase(Database):
             lambda known: connection_url(settings, password=known["password"], place=known["place"])
         )
         # Not protected: a new password makes a new version, and the old one is of no use to anybody.
-        return secretmanager.SecretVersion(
+        version = secretmanager.SecretVersion(
             f"{name}-url",
             secret=secret.id,
             secret_data=url,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
+        return secret, version
 
 
 def connection_url(settings: model.CloudSqlDatabase, *, password: str, place: str) -> str:

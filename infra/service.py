@@ -115,9 +115,9 @@ class Service(pulumi.ComponentResource):
         """
         args = self._args
         for secret in sorted(self._secrets()):
-            after = [args.foundation.api("secretmanager")]
+            options = pulumi.ResourceOptions(parent=self, depends_on=[args.foundation.api("secretmanager")])
             if args.database and args.database.secret == secret:
-                after.extend(args.database.ready)
+                options = pulumi.ResourceOptions.merge(options, _with_its_secret(args.database))
             called = args.names.secret(secret).removeprefix("projects/").replace("/secrets/", "/")
             yield secretmanager.SecretIamMember(
                 # A key has no dot, so no two services' grants share a name.
@@ -125,7 +125,7 @@ class Service(pulumi.ComponentResource):
                 secret_id=secret,
                 role="roles/secretmanager.secretAccessor",
                 member=self._account.member,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+                opts=options,
             )
 
     def _role_grants(self) -> Iterator[pulumi.Resource]:
@@ -242,6 +242,15 @@ class Service(pulumi.ComponentResource):
             }
             variables[name] = {"name": name, "value_source": {"secret_key_ref": reference}}
         return [variables[name] for name in sorted(variables)]
+
+
+def _with_its_secret(database: DatabaseReference) -> pulumi.ResourceOptions:
+    """Options of a grant on the database's secret: it goes with the secret, and comes again after it."""
+    if database.holder is None:
+        return pulumi.ResourceOptions(depends_on=list(database.ready))
+    return pulumi.ResourceOptions(
+        depends_on=list(database.ready), replace_with=[database.holder], delete_before_replace=True
+    )
 
 
 def connection_inputs(key: str, settings: ServiceSettings) -> dict[str, Any]:

@@ -1,15 +1,20 @@
-"""What all tests share: how hard hypothesis tries, and golden files."""
+"""What all tests share: how hard hypothesis tries, the real engine, and golden files."""
 
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.find import find
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 ROOT = Path(__file__).parent.parent
 STACKS = ROOT / "tests" / "stacks"
@@ -27,21 +32,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="write golden files anew")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the engine on PATH for the tests that need it, or say once why they are skipped."""
-    marked = [item for item in items if item.get_closest_marker("engine")]
-    if not marked:
-        return
+@cache
+def engine() -> str | EngineError:
+    """What has to stand first on PATH for `pulumi` to be the engine, or why there is none."""
     try:
         found = find()
     except EngineError as error:
-        if "PLIMSOLL_REQUIRE_ENGINE" in os.environ:
-            raise pytest.UsageError(str(error)) from None
-        for item in marked:
-            item.add_marker(pytest.mark.skip(str(error)))
-        return
-    folders = [folder for folder in (found.host, found.path.parent) if folder is not None]
-    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+        return error
+    return os.pathsep.join(str(folder) for folder in (found.host, found.path.parent) if folder is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give the engine to the tests that need it, their fixtures included, and to no others."""
+    with pytest.MonkeyPatch.context() as patch:
+        folders = engine() if item.get_closest_marker("engine") else ""
+        if isinstance(folders, str) and folders != "":
+            patch.setenv("PATH", folders, prepend=os.pathsep)
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("engine") and isinstance(missing := engine(), EngineError):
+        if os.environ.get("PLIMSOLL_REQUIRE_ENGINE") == "1":
+            pytest.fail(f"PLIMSOLL_REQUIRE_ENGINE=1, and {missing}", pytrace=False)
+        pytest.skip(str(missing))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    missing = [reason for reason in reasons if reason == f"Skipped: {engine()}"]
+    if missing:
+        terminalreporter.write_line(f"{len(missing)} tests of the real engine were skipped: {engine()}")
 
 
 @pytest.fixture
