@@ -14,7 +14,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from typing_extensions import override
 
 from plimsoll.localcloud.diff import Kind
-from plimsoll.localcloud.outputs import Asked, answer, identify, known_before, seen_through, settled
+from plimsoll.localcloud.outputs import SCOPES, Asked, answer, identify, known_before, seen_through, settled
 from plimsoll.localcloud.randoms import MAKERS
 from plimsoll.localcloud.rules import Rule, load_rules
 from plimsoll.localcloud.sdk import SdkError
@@ -124,7 +124,8 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         except SdkError as error:
             _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
         failures = [
-            provider_pb2.CheckFailure(property=problem.path, reason=f"{problem.path} {problem.reason}")
+            # The reason has the path. Given as the property, the engine would print its value, secret or not.
+            provider_pb2.CheckFailure(reason=f"{problem.path} {problem.reason}")
             for problem in problems
         ]
         return provider_pb2.CheckResponse(inputs=write(inputs), failures=failures)
@@ -134,10 +135,11 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         type_, new = type_of(request.urn), read(request.news)
-        # What is left out is what the vendor makes of it: to say a default is no change.
-        before, after = (
-            settled(*self._ask(type_, inputs, context)) for inputs in (read(request.old_inputs), new)
-        )
+        # What is left out is what the vendor makes of it: to say a default is no change. But where it lives
+        # was decided when it was made, by the provider's configuration of that day.
+        made = {name: value for name, value in read(request.olds).items() if name in SCOPES}
+        old = {**made, **read(request.old_inputs)}
+        before, after = (settled(*self._ask(type_, inputs, context)) for inputs in (old, new))
         changes = self._judge.compare(type_, before, after)
         return _write_diff(changes, deletes_first=self._judge.deletes_first(type_, new))
 

@@ -11,7 +11,7 @@ from plimsoll.preview.plan import Secret, Step, Unknown
 from plimsoll.rehearse.stateful import Stateful, stateful
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from plimsoll.engine.events import StepEvent
     from plimsoll.preview.plan import Value
@@ -83,8 +83,13 @@ def changes(events: Iterable[StepEvent]) -> Changes:
     """Read a run's steps. Of several events about one step of a resource the first counts."""
     changed: dict[tuple[str, Step], Change] = {}
     same: set[str] = set()
+    events = list(events)
+    replaced = {event.urn for event in events if event.operation in {"replace", "create-replacement"}}
     for event in events:
         step = _STEPS.get(event.operation)
+        if event.operation == "delete-replaced" and event.urn not in replaced:
+            # It goes with what it stood on, and nothing comes in its place.
+            step = Step.DELETE
         if step is not None:
             changed.setdefault((event.urn, step), _change(event, step))
         elif event.operation == "same":
@@ -107,6 +112,8 @@ def _properties(event: StepEvent) -> tuple[PropertyChange, ...]:
     """What differs: by the provider's detailed diff, else by the names that it gave."""
     kinds = {path: change.kind for path, change in event.changes.items()}
     kinds = kinds or dict.fromkeys((*event.diffs, *event.replaces), "update")
+    # A component has no provider that would say; what it registers (a flow's budget, say) is compared here.
+    kinds = kinds or dict.fromkeys(_differing(event.old, event.new, ""), "update")
     return tuple(
         PropertyChange(
             path,
@@ -116,6 +123,17 @@ def _properties(event: StepEvent) -> tuple[PropertyChange, ...]:
         )
         for path, kind in sorted(kinds.items())
     )
+
+
+def _differing(old: Value, new: Value, path: str) -> Iterator[str]:
+    """Paths of the leaves that are not the same on both sides."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}):
+            quoted = name if re.fullmatch(r"[^.\[\]\"]+", name) else f'["{name}"]'
+            inner = f"{path}.{quoted}" if path and not quoted.startswith("[") else f"{path}{quoted}"
+            yield from _differing(old.get(name), new.get(name), inner)
+    elif old != new:
+        yield path
 
 
 def _value(properties: dict[str, Value], path: str) -> Value:

@@ -138,7 +138,10 @@ def _settled(rehearsal: Rehearsal) -> Iterator[RenderableType]:
         yield Text("  a second preview is not empty: this change would never settle", "bold red")
         yield from _changes(left) if left else ()
         return
-    yield _heading("AFTERWARDS", "applied; a second preview is empty")
+    applied = (
+        "applied; a second preview is empty" if rehearsal.changes.changed else "there is nothing to apply"
+    )
+    yield _heading("AFTERWARDS", applied)
 
 
 def _warnings(rehearsal: Rehearsal) -> Iterator[RenderableType]:

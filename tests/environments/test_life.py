@@ -127,8 +127,8 @@ def test_a_preview_that_would_delete_what_is_protected_shows_everything_else(lif
         "create": {
             "plimsoll:Service web",
             "gcp:Account web",
-            f"gcp:SecretIamMember web-{database}",
-            "gcp:SecretIamMember web-openai-api-key",
+            f"gcp:SecretIamMember web.{database}",
+            "gcp:SecretIamMember web.openai-api-key",
             "gcp:Service web",
             "gcp:ServiceIamMember web-public",
         },

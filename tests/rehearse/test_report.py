@@ -151,6 +151,27 @@ def test_a_loss_cannot_be_overlooked():
     assert 'env["a.b"]: x → [known after the update]' in said
 
 
+def test_what_goes_with_what_it_stood_on_is_a_delete():
+    gone = "gcp:sql/user:User"
+    (change,) = changes([step("delete-replaced", gone, "app")]).changed
+    assert (change.step, change.loses is not None) == (Step.DELETE, True)
+
+
+def test_a_components_own_inputs_are_compared_here():
+    before = {"flows": {"goal-list": {"p95": "300ms", "critical": True}, "a.b": 1}}
+    after = {"flows": {"goal-list": {"p95": "250ms", "critical": True}, "a.b": 2}}
+    found = changes([step("update", "plimsoll:infra:Environment", "environment", old=before, new=after)])
+    (change,) = found.changed
+    assert [(one.path, one.before, one.after) for one in change.properties] == [
+        ('flows["a.b"]', 1, 2),
+        ("flows.goal-list.p95", "300ms", "250ms"),
+    ]
+
+
+def test_what_was_applied_is_said():
+    assert "applied; a second preview is empty" in printed(replace(FINE, changes=SOME))
+
+
 def test_without_a_loss_there_is_no_frame():
     assert "LOST" not in printed(FINE)
 
@@ -163,7 +184,7 @@ def test_without_a_loss_there_is_no_frame():
             [
                 "from the merge base with main (0123456789ab)",
                 "none: there is no policies/PulumiPolicy.yaml",
-                "applied; a second preview is empty",
+                "there is nothing to apply",
                 "the installed SDKs",
             ],
         ),
