@@ -163,8 +163,8 @@ def test_a_components_own_inputs_are_compared_here():
     found = changes([step("update", "plimsoll:infra:Environment", "environment", old=before, new=after)])
     (change,) = found.changed
     assert [(one.path, one.before, one.after) for one in change.properties] == [
-        ('flows["a.b"]', 1, 2),
         ("flows.goal-list.p95", "300ms", "250ms"),
+        ('flows["a.b"]', 1, 2),
     ]
 
 
