@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 STACKS = ROOT / "tests" / "stacks"
 """A project with stack files of its own, so that tests do not depend on the numbers that people edit."""
+
+# A shell's background job ignores SIGINT, and hands that on to every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a shared machine's pauses are not the code's.
 settings.register_profile(
