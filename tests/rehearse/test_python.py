@@ -132,18 +132,18 @@ def test_the_users_environment_is_not_written(editable: Path, side: Path, tmp_pa
 
 
 def test_pythonpath_is_moved_but_for_what_is_elsewhere():
-    moved = Moved(Path("/work"), Path("/side"), (Path("/work/.venv"),))
+    moved = Moved(Path("/shop"), Path("/side"), (Path("/shop/.venv"),))
     assert (
-        search_path({"PYTHONPATH": "/work/src:/opt/x::/work/.venv/y"}, moved)
-        == "/side/src:/opt/x::/work/.venv/y"
+        search_path({"PYTHONPATH": "/shop/src:/opt/x::/shop/.venv/y"}, moved)
+        == "/side/src:/opt/x::/shop/.venv/y"
     )
     assert search_path({}, moved) is None
 
 
 def test_text_moves_whole_folders_only():
-    moved = Moved(Path("/work"), Path("/side"), (Path("/work/.venv"),))
-    source = """M = {'a': '/work/src/a', "b": "/workshop/b", 'c': '/work/.venv/c', 'd': '/work'}"""
-    expected = """M = {'a': '/side/src/a', "b": "/workshop/b", 'c': '/work/.venv/c', 'd': '/side'}"""
+    moved = Moved(Path("/shop"), Path("/side"), (Path("/shop/.venv"),))
+    source = """M = {'a': '/shop/src/a', "b": "/shopping/b", 'c': '/shop/.venv/c', 'd': '/shop'}"""
+    expected = """M = {'a': '/side/src/a', "b": "/shopping/b", 'c': '/shop/.venv/c', 'd': '/side'}"""
     assert moved.text(source) == expected
 
 
