@@ -117,3 +117,12 @@ def test_the_remedy_is_the_largest_change_that_fits(demand: Demand, connections:
         size = int(words[words.index("together") - 1])
         assert assess([replace(demand, pool=size, overflow=0)], supply).fits
         assert not assess([replace(demand, pool=size + 1, overflow=0)], supply).fits
+
+
+def test_no_remedy_goes_below_the_minimum_of_instances():
+    pooler = Pooler(mode="session", clients=400, pool=20)
+    supply = Supply(max_connections=90, reserve=30, pooler=pooler)
+    warm = service(instances=8, at_least=2)
+    budget = assess([warm], supply)
+    assert "instances" not in remedy(budget, budget.sums[0])
+    assert "a maximum of 1 instances of api" in remedy(assess([service(instances=8)], supply), budget.sums[0])
