@@ -12,6 +12,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_gcp import secretmanager, sql
 
+from plimsoll.limits.cloud_sql import insights_query_length
 from plimsoll.settings import model
 from plimsoll.settings.rules.capacity import supply
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
     from infra.foundation import Foundation, PrivateNetwork
     from infra.names import Names
-
-LONGEST_STATEMENT = 4500
-"""Bytes of a statement that Query Insights keeps: the most it can (`insights_config` of the provider).
-
-Its default of 1024 cuts what an object mapper writes, and half a statement cannot be explained.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +210,8 @@ class CloudSqlDatabase(Database):
                 "insights_config": {
                     "query_insights_enabled": True,
                     "query_plans_per_minute": settings.insights_plans_per_minute,
-                    "query_string_length": LONGEST_STATEMENT,
+                    # Its default cuts what an object mapper writes, and half a statement cannot be explained.
+                    "query_string_length": insights_query_length(),
                     # The comment with which an application says which route a statement serves.
                     "record_application_tags": True,
                     "record_client_address": False,

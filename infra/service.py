@@ -10,6 +10,7 @@ from pulumi_gcp import cloudrunv2, projects, secretmanager, serviceaccount
 
 from plimsoll.limits.facts import Facts
 from plimsoll.settings.rules.capacity import demand
+from plimsoll.settings.rules.services import EGRESS
 from plimsoll.units import format_cpu, format_memory
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ INGRESS = {
     "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
     "internal-and-load-balancer": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
-EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
 GENERATIONS = {"gen1": "EXECUTION_ENVIRONMENT_GEN1", "gen2": "EXECUTION_ENVIRONMENT_GEN2"}
 
 

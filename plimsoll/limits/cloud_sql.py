@@ -62,6 +62,11 @@ def check_instance(shape: InstanceShape) -> list[Problem]:
     return judge(RULES, shape)
 
 
+def insights_query_length() -> int:
+    """Return the most bytes of a statement that Query Insights keeps."""
+    return FACTS["insights_query_length"].count()
+
+
 def tier_memory(tier: str) -> int | None:
     """Return a machine type's memory in bytes; `None` for one that we do not know."""
     for fact in (FACTS["shared_core"], FACTS["predefined"]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.limits import InstanceShape, check_instance, default_max_connections, tier_memory
+from plimsoll.limits.cloud_sql import insights_query_length
 from tests.limits.boundaries import GI, MI, Boundaries, Case, LookUp, Move, not_known, of
 
 INSTANCE = InstanceShape(
@@ -177,6 +178,7 @@ CASES: list[Case] = [
     ),
 ]
 LOOKED_UP: list[LookUp] = [
+    (lambda _: insights_query_length(), None, 4500),
     (tier_memory, "db-f1-micro", 614 * MI),
     (tier_memory, "db-g1-small", 1740 * MI),
     (tier_memory, "db-custom-1-3840", 3840 * MI),
