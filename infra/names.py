@@ -10,11 +10,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plimsoll.limits.cloud_run import account_id_lengths
+
 if TYPE_CHECKING:
     from plimsoll.settings.model import Cloud, CloudSqlDatabase, Service
-
-ACCOUNT_ID_LENGTHS = range(6, 31)
-"""What IAM accepts as the id of a service account (iam.googleapis.com, ServiceAccount.account_id)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +35,11 @@ class Names:
     def account(self, key: str) -> str:
         """Id of a service's account: APPLICATION-KEY, with a digest where that is too short or too long."""
         name = f"{self.cloud.application}-{key}"
-        if len(name) in ACCOUNT_ID_LENGTHS:
+        least, most = account_id_lengths()
+        if least <= len(name) <= most:
             return name
-        digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-        return f"{name[:23].rstrip('-')}-{digest}"
+        digest = f"-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+        return f"{name[: most - len(digest)].rstrip('-')}{digest}"
 
     def network(self, part: str | None = None) -> str:
         """The private network, or a part of it."""

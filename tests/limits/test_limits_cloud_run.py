@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from plimsoll.limits import PortShape, ProbeShape, ServiceShape, VolumeShape, check_service
-from tests.limits.boundaries import GI, MI, Boundaries, Case, Move, not_known, of
+from plimsoll.limits.cloud_run import account_id_lengths
+from tests.limits.boundaries import GI, MI, Boundaries, Case, LookUp, Move, not_known, of
 
 D = Decimal
 SERVICE = ServiceShape(
@@ -391,7 +392,8 @@ CASES: list[Case] = [
     ("connections-per-instance", "workers multiply", pool(4, 20, 5), pool(5, 20, 5)),
     ("connections-per-instance", "Cloud SQL only", pool(5, 20, 5, cloud_sql=False), pool(5, 20, 5)),
 ]
-BOUNDARIES = Boundaries("cloud_run", check_service, CASES)
+LOOKED_UP: list[LookUp] = [(lambda _: account_id_lengths(), None, (6, 30))]
+BOUNDARIES = Boundaries("cloud_run", check_service, CASES, LOOKED_UP)
 
 
 @pytest.mark.parametrize(("rule", "says", "passes", "fails"), CASES)
