@@ -36,8 +36,11 @@ class Children:
         cwd: Path | str,
         env: Mapping[str, str],
         piped: tuple[str, ...],
+        handed: tuple[int, ...] = (),
     ) -> subprocess.Popen[bytes]:
         """Start a child with pipes for the streams named; else it reads nothing and writes where we write.
+
+        `handed` are descriptors that it gets under the same numbers.
 
         Raises HostError where it cannot be started, or the host is about to go.
         """
@@ -54,6 +57,7 @@ class Children:
                     stderr=pipe.get("stderr"),
                     cwd=cwd,
                     env=dict(env),
+                    pass_fds=handed,
                     process_group=0,
                 )
             except OSError as failure:

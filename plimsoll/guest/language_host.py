@@ -51,8 +51,17 @@ if TYPE_CHECKING:
 PROGRAM: Final = Path(__file__).with_name("language_program.py")
 """The script that runs the program under the project's interpreter."""
 
+PACK: Final = Path(__file__).with_name("policy_pack.py")
+"""The script that runs a policy pack under the pack's interpreter, and masks secrets in what it says."""
+
 TOLD: Final = 32
 """The exit code by which `language_program.py` says that the user has been told what is wrong."""
+
+LEFT_EARLY: Final = (
+    "The program left before its end (`sys.exit` or `os._exit`, with exit code 0): what it had not declared "
+    "until then would be deleted, so nothing is done. Let it run to its end"
+)
+"""What the user is told of a program without an end record."""
 
 VERSION: Final = "1.0.0"
 """What `pulumi about` shows for this host."""
@@ -96,6 +105,15 @@ def plugin_wrote(name: str, chunk: bytes) -> language_pb2.RunPluginResponse:
         if name == "stdout"
         else language_pb2.RunPluginResponse(stderr=chunk)
     )
+
+
+def end_record(descriptor: int) -> bool:
+    """Whether a program that is gone wrote that it ran to its end. What it left behind is not waited for."""
+    os.set_blocking(descriptor, False)
+    try:
+        return os.read(descriptor, 1) != b""
+    except BlockingIOError:
+        return False
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
@@ -206,6 +224,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             "dry_run": request.dryRun,
             "parallel": request.parallel,
         }
+        told, tell = os.pipe()
         try:
             python = find_python(root, program, options)
             # Its output goes where ours goes, from where the engine reads it line by line.
@@ -215,11 +234,18 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
                 cwd=request.pwd,
                 env=activated(os.environ, python),
                 piped=("stdin",),
+                handed=(tell,),
             ) as child:
-                self._tell(child, job)
+                self._tell(child, {**job, "end": tell})
                 code = child.wait()
+            ended = end_record(told)
         except HostError as error:
             return language_pb2.RunResponse(error=str(error))
+        finally:
+            os.close(told)
+            os.close(tell)
+        if code == 0 and not ended:
+            return language_pb2.RunResponse(error=LEFT_EARLY)
         if code < 0:
             said = f"The program was ended by {signal.Signals(-code).name}"
             return language_pb2.RunResponse(error=said)
@@ -238,7 +264,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             python = find_python(root, pack, options)
             environment = dict(pair.split("=", 1) for pair in request.env)
             with self._child(
-                [python, "-u", "-m", "pulumi.policy", *request.args, pack],
+                [python, "-u", PACK, *request.args, pack],
                 context,
                 cwd=request.pwd,
                 env=activated(environment, python),
@@ -277,9 +303,10 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         cwd: Path | str,
         env: Mapping[str, str],
         piped: tuple[str, ...] = ("stdout", "stderr"),
+        handed: tuple[int, ...] = (),
     ) -> Generator[subprocess.Popen[bytes]]:
         """A child that ends with the call, also where the engine gives the call up."""
-        child = self._children.start(command, cwd=cwd, env=env, piped=piped)
+        child = self._children.start(command, cwd=cwd, env=env, piped=piped, handed=handed)
         ending = threading.Thread(target=self._children.end, args=(child,), daemon=True)
         if not context.add_callback(ending.start):
             ending.start()

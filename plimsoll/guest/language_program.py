@@ -5,7 +5,9 @@ arrives as one line of JSON on standard input, so that no configuration value st
 environment. It uses the standard library and whatever Pulumi SDK 3.x it finds, in syntax that Python 3.9
 reads. What the program prints goes where the host's output goes.
 
-Exit codes: 0 done; 32 failed, and the user has been told why; any other is the program's own.
+Exit codes: 0 done, where the descriptor that the job names has the end record; 32 failed, and the user has
+been told why; any other is the program's own. **Without the end record nothing counts**: a program that left
+on the way declares less than it should, and the engine would delete the rest.
 
 The end of standard input means that the host is gone; then this whole process group goes too.
 """
@@ -135,6 +137,7 @@ def main() -> None:
     own_folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib costs the import)
     sys.path[:] = [entry for entry in sys.path if entry != own_folder]
     job = json.loads(read_line(job_descriptor))
+    os.set_inheritable(job["end"], False)  # noqa: FBT003 (positional only)
     threading.Thread(target=end_with_host, args=(job_descriptor, os.getpid()), daemon=True).start()
     try:
         import pulumi  # noqa: PLC0415 (its absence is an answer, not a crash)
@@ -148,7 +151,10 @@ def main() -> None:
         )
         sys.exit(1)
     configure(pulumi, job)
-    sys.exit(run(pulumi, job))
+    code = run(pulumi, job)
+    if code == 0:
+        os.write(job["end"], b"\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

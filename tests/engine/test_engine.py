@@ -106,6 +106,13 @@ FAILING = {
     ),
     "a missing setting": ("import pulumi\npulumi.Config().require('absent')\n", ["'tiny:absent'"], []),
     "an exit": ("import sys\nsys.exit(3)\n", ["exit code 3"], ["Traceback"]),
+    # Each of these would otherwise plan to delete what it had not declared yet.
+    "a quiet exit": ("import sys\nsys.exit(0)\n", ["left before its end"], ["Traceback", "delete\n"]),
+    "a quiet exit from below": (
+        "import os, pulumi\npulumi.Stash('one', input=1)\nos._exit(0)\n",
+        ["left before its end", "os._exit"],
+        ["Traceback", "to delete"],
+    ),
     "a kill": ("import os\nos.kill(os.getpid(), 9)\n", ["SIGKILL"], []),
     "a syntax error": ("print(\n", ["SyntaxError"], []),
     "a missing module": ("import absent_module\n", ["No module named 'absent_module'"], []),
