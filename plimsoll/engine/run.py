@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -125,6 +125,16 @@ class Ran:
         """The last summary: `up` has one for its preview and one for itself."""
         summaries = [event for event in self.events if isinstance(event, Summary)]
         return summaries[-1] if summaries else None
+
+    def masked(self, mask: Callable[[str], str]) -> Ran:
+        """The same, with `mask` over whatever was said in it: both streams, diagnostics, policies' texts."""
+        events = tuple(
+            replace(event, message=mask(event.message))
+            if isinstance(event, (Diagnostic, PolicyViolation))
+            else event
+            for event in self.events
+        )
+        return replace(self, stdout=mask(self.stdout), stderr=mask(self.stderr), events=events)
 
     def failure(self) -> EngineError | None:
         """Why it failed, in words; None where it did not (unexpected changes are no failure)."""

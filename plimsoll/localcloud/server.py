@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -23,14 +21,9 @@ from plimsoll.localcloud.templates import Scope, fill
 from plimsoll.localcloud.wire import bare, read, type_of, write
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from plimsoll.localcloud.diff import Change
     from plimsoll.localcloud.judge import Judge
     from plimsoll.localcloud.wire import Properties
-
-MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
-"""As the engine allows itself; gRPC's own limit of 4 MB is too small for an archive."""
 
 KINDS: Final = {
     Kind.ADD: (provider_pb2.PropertyDiff.ADD, provider_pb2.PropertyDiff.ADD_REPLACE),
@@ -347,21 +340,3 @@ def _write_diff(changes: list[Change], *, deletes_first: bool = False) -> provid
         hasDetailedDiff=True,
         deleteBeforeReplace=bool(replacing) and deletes_first,
     )
-
-
-@contextmanager
-def serving(providers: Providers) -> Generator[int]:
-    """Serve on a free loopback port, and give it."""
-    options = [
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.so_reuseport", 0),
-    ]
-    server = grpc.server(ThreadPoolExecutor(max_workers=8), options=options)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop(grace=None).wait()

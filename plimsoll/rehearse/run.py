@@ -17,6 +17,7 @@ from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
+from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -126,7 +127,7 @@ def _cloud(workspace: Workspace, python: Path) -> Generator[LocalCloud]:
             interpreter=python, state=workspace.folder / "cloud.jsonl", packages=[DYNAMIC]
         ) as cloud:
             yield cloud
-    except (SdkError, StateError) as error:
+    except (PortError, SdkError, StateError) as error:
         raise RehearsalError("rehearse/local-cloud", str(error), "see above") from error
 
 
@@ -144,6 +145,7 @@ class _Stage:
         self.workspace = workspace
         self.say = on_progress
         self._installation = installation
+        self._mask = cloud.mask
         self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
         self._timeout = timeout
 
@@ -154,12 +156,16 @@ class _Stage:
         too, and the command goes on where it stopped.
         """
         for _ in range(_MOST_PACKAGES):
-            ran = self._engine().run(
-                [*arguments, "--stack", self.workspace.stack],
-                cwd=self.workspace.project_folder,
-                timeout=self._timeout,
-                on_event=lambda event: self._hear(event, said),
-            )
+            ran = (
+                self._engine()
+                .run(
+                    [*arguments, "--stack", self.workspace.stack],
+                    cwd=self.workspace.project_folder,
+                    timeout=self._timeout,
+                    on_event=lambda event: self._hear(event, said),
+                )
+                .masked(self._mask)
+            )  # the engine masks the stack's secrets, and not those that the program makes
             missing = _missing_package(ran)
             if missing is None or f"{missing}:" in self._attached:
                 return ran

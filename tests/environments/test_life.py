@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.environments.conftest import CANARIES
-
 if TYPE_CHECKING:
     from tests.environments.conftest import Life, Ran
 
@@ -178,10 +176,10 @@ class TestSecrets:
         }
         assert leaks == set()
 
-    @pytest.mark.parametrize("which", [*CANARIES, "the generated password"])
-    def test_a_policy_that_sees_one_cannot_say_it(self, life: Life, which: str):
-        secret = CANARIES.get(which, life.password)
-        digest = sha256(secret.encode()).hexdigest()
-        said = [line for line in life.settled.stdout.splitlines() if digest in line]
-        assert bool(said) == (secret != ""), "the policy saw the secret itself"
-        assert all("has [secret] (" in line for line in said)
+    def test_a_policy_that_sees_one_cannot_say_it(self, life: Life):
+        """Neither one of the stack's, which the engine masks, nor one that the program made."""
+        for secret in life.secrets:
+            digest = sha256(secret.encode()).hexdigest()
+            said = [line for line in life.settled.stdout.splitlines() if digest in line]
+            assert said, "the policy saw the secret itself"
+            assert all("has [secret] (" in line for line in said)
