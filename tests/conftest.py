@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.find import find
+from plimsoll.engine.host import INTERPRETER
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,6 +56,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         folders = engine() if item.get_closest_marker("engine") else ""
         if isinstance(folders, str) and folders != "":
             patch.setenv("PATH", folders, prepend=os.pathsep)
+            # The engine may be shared with other checkouts; the host beside it is to be this one's.
+            patch.setenv(INTERPRETER, sys.executable)
         return (yield)
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 STAGING: Final = ".bringing-"
 
+ANOTHER_HOME: Final = (
+    "name a folder that you may write to: export PLIMSOLL_HOME=FOLDER (without it: ~/.cache/plimsoll)"
+)
 REBUILD: Final = "bring it anew: plimsoll engine install"
 
 
@@ -60,6 +63,25 @@ def home() -> Path:
         return Path(own).absolute()
     caches = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(caches) if caches else Path.home() / ".cache").absolute() / "plimsoll"
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Where something is written below `home`: what the system objects to becomes an EngineError (HOME)."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{error.filename or folder} cannot be written: {error.strerror}"
+        raise EngineError(Failure.HOME, message, ANOTHER_HOME) from None
+
+
+def check_home() -> None:
+    """Raises EngineError (HOME) where something else than a folder is where `home` is, or above it."""
+    for folder in (home(), *home().parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise EngineError(Failure.HOME, f"{folder} is a file, and no folder", ANOTHER_HOME)
+            return
 
 
 def engine_folder(version: Version) -> Path:
@@ -112,8 +134,11 @@ def locked(version: Version, on_wait: Callable[[], None]) -> Generator[None]:
     The lock is the kernel's: it goes with its process, however that ends.
     """
     file = engine_folder(version).with_name(f"{version}.lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as lock:
+    check_home()
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        opened = file.open("a")
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -128,7 +153,8 @@ def staging(version: Version) -> Generator[Path]:
     parent = engine_folder(version).parent
     for stale in parent.glob(f"{STAGING}{version}-*"):
         shutil.rmtree(stale, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}{version}-", dir=parent))
+    with writing(parent):
+        folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}{version}-", dir=parent))
     try:
         yield folder
     finally:

@@ -17,6 +17,8 @@ class Failure(StrEnum):
     """The engine is not what was put there."""
     BROKEN = "broken"
     """The command does not run, or says what nobody understands."""
+    HOME = "home"
+    """The folder in which Plimsoll keeps the engine cannot be used."""
     LOCKED = "locked"
     """Another process is changing the stack."""
     TIMEOUT = "timeout"

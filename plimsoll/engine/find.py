@@ -36,7 +36,7 @@ def find() -> Installation:
     """The engine that is used here.
 
     Raises EngineError: MISSING where there is none, TOO_OLD where the one on PATH is, CORRUPT where ours is
-    not what was put there, BROKEN where it does not run.
+    not what was put there, BROKEN where it does not run, HOME where our folder is none or cannot be written.
     """
     return find_on_path() or find_in_cache()
 
@@ -69,6 +69,7 @@ def find_in_cache() -> Installation:
     version = pinned().version
     folder = cache.engine_folder(version)
     if not folder.exists():
+        cache.check_home()
         raise EngineError(
             Failure.MISSING,
             f"there is no `pulumi` on PATH, and none in {folder}",
@@ -98,4 +99,12 @@ def ask_version(command: Path) -> Version:
         raise EngineError(
             Failure.BROKEN, f"{command} does not run: {said}".strip(), "reinstall Pulumi"
         ) from None
-    return parse_version(asked.stdout)
+    try:
+        return parse_version(asked.stdout)
+    except EngineError:
+        said = (asked.stdout.strip() or asked.stderr.strip() or "nothing").splitlines()[0][:80]
+        raise EngineError(
+            Failure.BROKEN,
+            f"{command} is not Pulumi, or a broken one: asked for its version it says {said!r}",
+            "take it off PATH and run `plimsoll engine install`, or reinstall it (pulumi.com/docs/install)",
+        ) from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -25,6 +28,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 from typing_extensions import override
 
+from plimsoll.engine import host
 from plimsoll.engine.cache import Origin
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.events import PolicyViolation, StepEvent, Summary, parse_event
@@ -47,6 +51,10 @@ CANCEL_GRACE: Final = 15.0
 
 MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """What the engine allows itself; gRPC's own limit of 4 MB is too small for a large resource's event."""
+
+
+_LOCK: Final = re.compile(r"created by (.+ \(pid \d+\)) at (\S+)")
+"""Who holds a lock, as the file backend says it (`pkg/backend/diy/lock.go`)."""
 
 
 class ExitCode(IntEnum):
@@ -126,6 +134,11 @@ class Ran:
         summaries = [event for event in self.events if isinstance(event, Summary)]
         return summaries[-1] if summaries else None
 
+    def _cancel(self) -> str:
+        """The command that takes the lock away."""
+        named = [pair for pair in pairwise(self.arguments) if pair[0] == "--stack"]
+        return shlex.join(["pulumi", "cancel", *(named[0] if named else ())])
+
     def masked(self, mask: Callable[[str], str]) -> Ran:
         """The same, with `mask` over whatever was said in it: both streams, diagnostics, policies' texts."""
         events = tuple(
@@ -142,9 +155,12 @@ class Ran:
             return None
         command = f"pulumi {' '.join(self.arguments[:1])}"
         if "is currently locked by" in self.stderr + self.stdout:
+            who = [f"{one} since {since}" for one, since in _LOCK.findall(self.stderr + self.stdout)]
             message = f"`{command}` cannot go on: another process is changing the stack"
             return EngineError(
-                Failure.LOCKED, message, "wait for it; if there is none any more, run: pulumi cancel"
+                Failure.LOCKED,
+                ": ".join([message, *([", ".join(dict.fromkeys(who))] if who else [])]),
+                f"wait for it; if it is there no more (a crash leaves the lock), run: {self._cancel()}",
             )
         said = [event.message for event in self.diagnostics if event.severity is Severity.ERROR]
         blocking = [f"{event.policy}: {event.message}" for event in self.violations if event.blocks]
@@ -173,7 +189,9 @@ class Engine:
         if self.installation.origin is not Origin.PATH:
             folders.append(str(self.installation.path.parent))
         path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
-        return {**os.environ, **self.workspace.variables(), "PATH": path}
+        # Beside a shared engine stands a shared launcher: here it starts the host of this Plimsoll.
+        ours = {host.INTERPRETER: sys.executable, "PATH": path}
+        return {**os.environ, **self.workspace.variables(), **ours}
 
     def run(
         self,

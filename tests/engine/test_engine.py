@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from plimsoll.engine import run
+from plimsoll.engine import host, run
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.events import StepEvent
 from plimsoll.engine.plan import preview
 from plimsoll.engine.run import ExitCode, session_members
 from plimsoll.preview.plan import UNKNOWN, Secret, SourcePosition, Step
 from tests.engine.conftest import CANARY, Project
+from tests.engine.stand_ins import executable
 
 if TYPE_CHECKING:
     from plimsoll.engine.events import Event
@@ -160,6 +164,27 @@ def test_a_program_in_a_folder_of_its_own_with_an_interpreter_of_its_own(project
         "root": root,
         "stdin": "",
     }
+
+
+def test_two_checkouts_at_once_get_their_own_host_of_one_engine(project: Project, tmp_path: Path):
+    """Each by an interpreter of its own, which notes that it was asked."""
+    hosts = {}
+    for name in ("one", "other"):
+        log, python = shlex.quote(str(tmp_path / f"{name}.log")), shlex.quote(sys.executable)
+        hosts[name] = executable(tmp_path / name / "python", f'echo "$@" >> {log}\nexec {python} "$@"')
+    previews = [
+        subprocess.Popen(
+            ["pulumi", "--non-interactive", "preview", "--stack", "dev"],  # noqa: S607 (the tests' own)
+            cwd=project.folder,
+            env={**project.engine.environment(), host.INTERPRETER: str(python)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for python in hosts.values()
+    ]
+    assert ["+ 4 to create" in process.communicate()[0] for process in previews] == [True, True]
+    for name in hosts:
+        assert "plimsoll.guest.language_host" in (tmp_path / f"{name}.log").read_text("utf-8")
 
 
 class TestAPolicyPack:
@@ -335,7 +360,9 @@ class TestWhatGoesWrong:
             error = project.engine.run(["destroy", "--yes", "--stack", "dev"], cwd=project.folder).failure()
             assert error is not None
             assert error.failure is Failure.LOCKED
-            assert "pulumi cancel" in error.remedy
+            # Who, and since when.
+            assert f"(pid {os.getsid(program)}) since {datetime.now(UTC):%Y-}" in error.message
+            assert "pulumi cancel --stack dev" in error.remedy
         finally:
             os.kill(os.getsid(program), signal.SIGINT)
             holder.join(20)

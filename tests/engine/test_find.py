@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from plimsoll.engine import cache, host
 from plimsoll.engine.cache import Origin
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.find import find
+from plimsoll.engine.install import install
 from plimsoll.engine.pinned import Version, parse_version, pinned
 from tests.engine.stand_ins import executable, pulumi
 
@@ -94,14 +97,24 @@ class TestWithoutPulumiOnPath:
             Origin.SOURCE,
         )
         assert found.host is None
-        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher()
+        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher(sys.executable)
         assert os.access(folder / "bin" / host.NAME, os.X_OK)
 
-    def test_a_launcher_of_another_checkout_is_replaced(self):
+    def test_a_launcher_of_another_checkout_stays_as_long_as_that_is_there(self, tmp_path: Path):
+        folder = brought(Origin.SOURCE)
+        other = executable(tmp_path / "another's $HOME" / "python", "exit 0")
+        executable(folder / "bin" / host.NAME, "").write_text(host.launcher(str(other)), "utf-8")
+        find()
+        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher(str(other))
+        other.unlink()
+        find()
+        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher(sys.executable)
+
+    def test_a_launcher_of_another_version_is_replaced(self):
         folder = brought(Origin.SOURCE)
         executable(folder / "bin" / host.NAME, "exec /gone/python")
         find()
-        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher()
+        assert (folder / "bin" / host.NAME).read_text("utf-8") == host.launcher(sys.executable)
 
     def test_an_official_one_keeps_its_own(self):
         folder = brought(Origin.OFFICIAL)
@@ -149,7 +162,7 @@ class TestWithPulumiOnPath:
         pulumi(bare / "pulumi")
         found = find()
         assert found.host == cache.home() / "host"
-        assert (found.host / host.NAME).read_text("utf-8") == host.launcher()
+        assert (found.host / host.NAME).read_text("utf-8") == host.launcher(sys.executable)
 
     def test_the_language_host_may_lie_beside_what_a_link_leads_to(self, bare: Path, tmp_path: Path):
         (bare / "pulumi").symlink_to(pulumi(tmp_path / "official" / "pulumi"))
@@ -176,9 +189,79 @@ class TestWithPulumiOnPath:
         pulumi(bare / "pulumi", str(pinned().minimum))
         assert find().version == pinned().minimum
 
-    @pytest.mark.parametrize("does", ["exit 3", "echo nonsense", "kill -9 $$"])
+    @pytest.mark.parametrize("does", ["exit 3", "kill -9 $$"])
     def test_one_that_does_not_run_is_refused(self, bare: Path, does: str):
         executable(bare / "pulumi", does)
         with pytest.raises(EngineError, match="Reinstall Pulumi") as refused:
             find()
         assert refused.value.failure is Failure.BROKEN
+
+    @pytest.mark.parametrize(
+        ("does", "says"),
+        [("echo hello; echo you", "'hello'"), ("echo what? >&2", "'what?'"), ("", "'nothing'")],
+    )
+    def test_one_that_is_something_else_is_refused(self, bare: Path, does: str, says: str):
+        command = executable(bare / "pulumi", does)
+        with pytest.raises(EngineError) as refused:
+            find()
+        assert refused.value.failure is Failure.BROKEN
+        assert refused.value.message == (
+            f"{command} is not Pulumi, or a broken one: asked for its version it says {says}"
+        )
+        assert refused.value.remedy.startswith("take it off PATH and run `plimsoll engine install`")
+
+
+@pytest.mark.usefixtures("bare")
+class TestAHomeThatCannotBeUsed:
+    def test_a_file_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("PLIMSOLL_HOME", str(tmp_path / "file" / "below"))
+        for asks in (find, lambda: install(lambda _: None)):
+            with pytest.raises(EngineError) as refused:
+                asks()
+            assert refused.value.failure is Failure.HOME
+            assert refused.value.message == f"{tmp_path / 'file'} is a file, and no folder"
+            assert "export PLIMSOLL_HOME=FOLDER" in refused.value.remedy
+
+    @pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="needs a folder that not even root writes to"
+    )
+    def test_one_that_cannot_be_written(self, bare: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("PLIMSOLL_HOME", "/proc/plimsoll")
+        pulumi(bare / "pulumi")  # without a host of its own, which then is to be written
+        for asks in (find, lambda: install(lambda _: None)):
+            with pytest.raises(EngineError, match=r"/proc/plimsoll.* cannot be written: ") as refused:
+                asks()
+            assert refused.value.failure is Failure.HOME
+        (bare / "pulumi").unlink()
+        with pytest.raises(EngineError, match=r"/proc/plimsoll.* cannot be written: "):
+            install(lambda _: None)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_checkouts_that_share_an_engine_get_their_own_hosts(tmp_path: Path, *, gone: bool):
+    """By the variable; else by the active environment; else whoever came first."""
+    first, _, named = (
+        executable(tmp_path / name / "bin" / "python", f"echo {name} $4")
+        for name in ("first", "active", "named")
+    )
+    executable(tmp_path / "active" / "bin" / "plimsoll", "")
+    command = executable(tmp_path / "engine" / host.NAME, "")
+    command.write_text(host.launcher(str(first)), "utf-8")
+    if gone:
+        first.unlink()
+    environments: dict[str, dict[str, str]] = {
+        "named": {host.INTERPRETER: str(named), "VIRTUAL_ENV": str(tmp_path / "active")},
+        "active": {"VIRTUAL_ENV": str(tmp_path / "active")},
+        "first": {"VIRTUAL_ENV": str(tmp_path / "named")},  # an environment without Plimsoll
+    }
+    running = {
+        name: subprocess.Popen([command, "address"], env=variables, text=True, stdout=-1, stderr=-1)
+        for name, variables in environments.items()
+    }
+    said = {name: process.communicate() for name, process in running.items()}
+    assert [said[name] for name in ("named", "active")] == [("named address\n", ""), ("active address\n", "")]
+    if gone:
+        assert (running["first"].returncode, "plimsoll engine install" in said["first"][1]) == (1, True)
+    else:
+        assert said["first"] == ("first address\n", "")
