@@ -7,6 +7,7 @@ interrupted.
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -132,6 +133,36 @@ def rehearse(
     from plimsoll.cli.rehearse import run  # noqa: PLC0415
 
     run(environment, ref=ref, keep=keep, timeout=timeout, as_json=as_json, folder=project)
+
+
+@app.command()
+def cloud(
+    environment: options.Environment,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND…]", help="What to run, `pulumi up` say.", show_default=False),
+    ] = None,
+    *,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where it stands; by default a folder of its own in Plimsoll's cache.",
+            show_default=False,
+        ),
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Begin with nothing.")] = False,
+    project: options.Project = None,
+) -> None:
+    """Run any command, plain `pulumi` say, with a local cloud in place of every vendor, and no account.
+
+    What it brings up stands until --reset. Backend, state and stack file are its own: yours are only read, so
+    what `pulumi config set` writes there is gone with the next command. Encrypted values are placeholders.
+    Options of ours go before `--`. The exit code is the command's; 2 where it could not be run.
+    """
+    from plimsoll.cli.cloud import run  # noqa: PLC0415
+
+    run(environment, command or [], state=state, reset=reset, folder=project)
 
 
 @app.command()

@@ -68,13 +68,14 @@ def _show(found: Installation, line: str, *, as_json: bool) -> None:
     if not as_json:
         typer.echo(line)
         return
+    language_host, whose = found.language_host
     print_json(
         {
             "ok": True,
             "path": str(found.path),
             "version": str(found.version),
             "origin": found.origin.value,
-            "languageHost": None if found.host is None else str(found.host),
+            "languageHost": None if language_host is None else {"path": str(language_host), "of": whose},
         }
     )
 

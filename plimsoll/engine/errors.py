@@ -21,6 +21,8 @@ class Failure(StrEnum):
     """The folder in which Plimsoll keeps the engine cannot be used."""
     LOCKED = "locked"
     """Another process is changing the stack."""
+    PORT = "port"
+    """No port on which the engine could be heard."""
     TIMEOUT = "timeout"
     FAILED = "failed"
     """The engine ran, and reports a failure: of the program, a provider, a policy or the invocation."""

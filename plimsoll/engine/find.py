@@ -31,6 +31,16 @@ class Installation:
     origin: Origin
     host: Path | None = None
 
+    @property
+    def language_host(self) -> tuple[Path | None, str]:
+        """The Python language host that the engine starts, as it looks for one, and whose it is."""
+        if self.host is not None:
+            return self.host / host.NAME, "plimsoll"
+        on_path = shutil.which(host.NAME)
+        beside = self.path.resolve().parent / host.NAME
+        found = Path(on_path) if on_path is not None else beside if beside.exists() else None
+        return found, "plimsoll" if found is not None and host.is_ours(found) else "pulumi"
+
 
 def find() -> Installation:
     """The engine that is used here.

@@ -61,6 +61,12 @@ def set_host(folder: Path) -> Path:
         return staged.replace(file)
 
 
+def is_ours(file: Path) -> bool:
+    """Whether a language host is a launcher of ours, of whichever version, and not Pulumi's own program."""
+    with file.open("rb") as content:
+        return b"set here by Plimsoll" in content.read(200)
+
+
 def _works(file: Path) -> bool:
     """Whether a launcher of this version is there, and its default interpreter too."""
     if not os.access(file, os.X_OK):

@@ -49,6 +49,9 @@ DEFAULT_TIMEOUT: Final = 600.0
 CANCEL_GRACE: Final = 15.0
 """Seconds that an interrupted engine has to finish what it is at and write its state; then it is killed."""
 
+EVENTS_ADDRESS: Final = "127.0.0.1:0"
+"""Where the engine's events are heard: whichever port is free."""
+
 MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """What the engine allows itself; gRPC's own limit of 4 MB is too small for a large resource's event."""
 
@@ -275,7 +278,12 @@ def serving(listener: _EventListener) -> Generator[str]:
         ThreadPoolExecutor(max_workers=1), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
     )
     events_pb2_grpc.add_EventsServicer_to_server(listener, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    try:
+        port = server.add_insecure_port(EVENTS_ADDRESS)
+    except RuntimeError:
+        message = f"the engine's events cannot be heard on {EVENTS_ADDRESS}: no loopback port is to be had"
+        remedy = "end what holds them (ss -ltnp shows who), or allow this process to listen on 127.0.0.1"
+        raise EngineError(Failure.PORT, message, remedy) from None
     server.start()
     try:
         yield f"127.0.0.1:{port}"

@@ -68,13 +68,7 @@ def supervise(dump_signal: int) -> None:
     Orphans come to their nearest ancestor that is a subreaper, whatever session they are in. Only children of
     this process are killed, and before it has waited for them: their ids cannot have become another's.
     """
-    try:
-        import ctypes  # noqa: PLC0415 (missing in a few builds of Python)
-
-        os.close(os.pidfd_open(os.getpid()))
-        if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-            return
-    except (ImportError, AttributeError, OSError):  # another system, or a Linux older than 5.3
+    if not adopt_orphans():
         return
     program = os.fork()
     if program == 0:
@@ -87,6 +81,17 @@ def supervise(dump_signal: int) -> None:
     either.poll()
     signal.signal(dump_signal, signal.SIG_IGN)
     end_like(end_children(program))
+
+
+def adopt_orphans() -> bool:
+    """Let whatever comes of this process come back to it; False where the system cannot do that."""
+    try:
+        import ctypes  # noqa: PLC0415 (missing in a few builds of Python)
+
+        os.close(os.pidfd_open(os.getpid()))
+        return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (ImportError, AttributeError, OSError):  # another system, or a Linux older than 5.3
+        return False
 
 
 def end_children(program: int) -> int:

@@ -77,10 +77,11 @@ def read_environment(folder: Path, stack: str) -> Environment | None:
     return Environment(project, stack, file, secrets, written.imports_environments)
 
 
-def synthesise(environment: Environment, virtualenv: Path, salt: str | None) -> None:
+def synthesise(environment: Environment, virtualenv: Path | None, salt: str | None) -> None:
     """Rewrite the environment's own files, in a copy of the project.
 
-    The program runs in `virtualenv`; the stack file holds the engine's `salt`, once there is one.
+    The program runs in `virtualenv`, where one is given; the stack file holds the engine's `salt`, once there
+    is one.
     """
     project = environment.project
     runtime = {
@@ -88,7 +89,7 @@ def synthesise(environment: Environment, virtualenv: Path, salt: str | None) -> 
         # Whichever tool made it, the environment is there and complete: nothing is to be installed.
         "options": {**project.runtime_options, "toolchain": "pip", "virtualenv": str(virtualenv)},
     }
-    rewrite(project.file, {"runtime": runtime, "backend": None})
+    rewrite(project.file, {"backend": None, **({} if virtualenv is None else {"runtime": runtime})})
     gone = dict.fromkeys(_KEYS_OF_THE_ENGINE)
     rewrite(environment.file, {**gone, "encryptionsalt": salt})
 

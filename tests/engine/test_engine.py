@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -366,6 +367,15 @@ class TestWhatGoesWrong:
         finally:
             os.kill(os.getsid(program), signal.SIGINT)
             holder.join(20)
+
+    def test_a_port_that_is_taken(self, project: Project, monkeypatch: pytest.MonkeyPatch):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            monkeypatch.setattr(run, "EVENTS_ADDRESS", f"127.0.0.1:{taken.getsockname()[1]}")
+            with pytest.raises(EngineError, match=r"cannot be heard on 127\.0\.0\.1:\d+") as refused:
+                project.engine.run(["preview", "--stack", "dev"], cwd=project.folder)
+        assert (refused.value.failure, "ss -ltnp" in refused.value.remedy) == (Failure.PORT, True)
 
     def test_a_stack_that_does_not_exist(self, project: Project):
         ran = project.engine.run(["preview", "--stack", "nope"], cwd=project.folder)

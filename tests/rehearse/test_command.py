@@ -46,6 +46,7 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
     [
         (("nowhere",), "rehearse/environment", "known here: dev, prod"),
         (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
+        (("dev", "--from", ""), "rehearse/ref", "name a branch, a tag or a commit, or leave --from out"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
     ],
 )
