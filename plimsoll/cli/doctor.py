@@ -161,8 +161,10 @@ def _print(findings: tuple[Finding, ...], blocked: dict[Goal, list[Finding]]) ->
 
 
 def examine(folder: Path, machine: Machine) -> Iterator[Finding]:
-    """Look for everything, for the project that `folder` belongs to."""
+    """Look for everything, for the project that `folder` belongs to; outside of one, at the machine alone."""
     yield Finding("Python", present=True, said=f"{sys.version.split()[0]}, for Plimsoll itself")
+    packages: dict[str, str] = {}
+    project = None
     try:
         project = find_project(folder)
     except SettingsError as error:
@@ -170,7 +172,23 @@ def examine(folder: Path, machine: Machine) -> Iterator[Finding]:
         yield Finding(
             "project", present=False, said=str(fault), needed_for=Goal.PREVIEW, remedy=fault.remedy or ""
         )
+    else:
+        yield from _project(project, packages)
+    yield from _engine(machine)
+    yield from _commands(machine)
+    yield from _plugins(machine, packages if project is not None else None)
+    if project is None:
         return
+    for credential in CREDENTIALS:
+        if credential.package in packages:
+            yield _credential(machine, project, credential)
+    yield _backend(machine, project)
+    for stack in project.stacks():
+        yield from _secrets(machine, project, stack)
+
+
+def _project(project: Project, packages: dict[str, str]) -> Iterator[Finding]:
+    """The project, its environments and its interpreter; `packages` takes the provider packages."""
     yield Finding("project", present=True, said=f"{project.name}, {relative(project.file)}")
     stacks = project.stacks()
     yield Finding(
@@ -180,17 +198,7 @@ def examine(folder: Path, machine: Machine) -> Iterator[Finding]:
         needed_for=Goal.PREVIEW,
         remedy="" if stacks else f"make one: {project.stack_file('dev').name}, as README shows",
     )
-    packages: dict[str, str] = {}
     yield from _interpreter(project, packages)
-    yield from _engine(machine)
-    yield from _commands(machine)
-    yield from _plugins(machine, packages)
-    for credential in CREDENTIALS:
-        if credential.package in packages:
-            yield _credential(machine, project, credential)
-    yield _backend(machine, project)
-    for stack in stacks:
-        yield from _secrets(machine, project, stack)
 
 
 _PACKAGES: Final = """
@@ -276,14 +284,27 @@ def _commands(machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _plugins(machine: Machine, packages: MappingType[str, str]) -> Iterator[Finding]:
-    """The real providers. The engine fetches a missing one itself, where it may reach the internet."""
+def _plugins(machine: Machine, packages: MappingType[str, str] | None) -> Iterator[Finding]:
+    """The real providers; `packages` are those of the project, if there is one.
+
+    The engine fetches a missing one itself, where it may reach the internet.
+    """
     folder = machine.pulumi_home / "plugins"
+    name = "provider plugins"
+    if packages is None:
+        count = len({file.name for file in folder.glob("resource-*-v*") if file.is_dir()})
+        yield Finding(name, present=count > 0, said=f"{count} installed in {folder}")
+        return
+    missing = 0
     for package, version in sorted(packages.items()):
         ambient = machine.which(f"pulumi-resource-{package}")
         present = ambient is not None or any(folder.glob(f"resource-{package}-v{version}*"))
+        missing += not present
         said = version if present else f"{version} is not installed; `pulumi up` fetches it"
         yield Finding(f"provider plugin {package}", present=present, said=said)
+    meaning = "for these the local cloud judges by the SDK's classes and dated data" if missing else folder
+    said = f"{len(packages) - missing} of {len(packages)} installed, {missing} missing; {meaning}"
+    yield Finding(name, present=not missing, said=said)
 
 
 def _credential(machine: Machine, project: Project, credential: Credential) -> Finding:

@@ -178,10 +178,35 @@ def test_an_interpreter_without_the_sdk_stops_even_a_preview(project: Path):
     assert finding.remedy == f"{python} -m pip install -r requirements.txt"
 
 
-def test_outside_a_project_there_is_one_finding_and_what_to_do(tmp_path: Path):
-    found = looked(tmp_path)
-    assert list(found) == ["Python", "project"]
+def test_outside_a_project_the_machine_is_reported_all_the_same(project: Path):
+    outside = project.parent / "outside"
+    outside.mkdir()
+    (project.parent / ".pulumi/plugins/resource-random-v4.21.4").mkdir(parents=True)
+    command(project, "pulumi", "v3.259.0")
+    found = looked(outside)
+    names = ["Python", "project", "engine", "pulumi on PATH", "Python language host", "git", "gcloud", "go"]
+    assert list(found) == [*names, "node", "provider plugins"]
     assert (found["project"].present, found["project"].needed_for) == (False, Goal.PREVIEW)
+    assert found["engine"].present
+    assert found["provider plugins"].said == f"1 installed in {project.parent / '.pulumi/plugins'}"
+
+
+def test_the_plugins_are_counted_and_what_is_missing_is_said_to_mean(project: Path):
+    packages = [name for name in looked(project) if name.startswith("provider plugin ")]
+    count = len(packages)
+    plugins = looked(project)["provider plugins"]
+    assert (plugins.present, plugins.said) == (
+        False,
+        f"0 of {count} installed, {count} missing; for these the local cloud judges by the SDK's classes and "
+        "dated data",
+    )
+    for name in packages:
+        command(project, f"pulumi-resource-{name.rpartition(' ')[2]}")
+    plugins = looked(project)["provider plugins"]
+    assert (plugins.present, plugins.said.startswith(f"{count} of {count} installed, 0 missing")) == (
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(("goal", "code"), [("preview", 0), ("rehearse", 1), ("up", 1)])

@@ -162,12 +162,14 @@ class TestWithPulumiOnPath:
         pulumi(bare / "pulumi")
         found = find()
         assert found.host == cache.home() / "host"
+        assert found.language_host == (found.host / host.NAME, "plimsoll")
         assert (found.host / host.NAME).read_text("utf-8") == host.launcher(sys.executable)
 
     def test_the_language_host_may_lie_beside_what_a_link_leads_to(self, bare: Path, tmp_path: Path):
         (bare / "pulumi").symlink_to(pulumi(tmp_path / "official" / "pulumi"))
-        executable(tmp_path / "official" / host.NAME, "exit 0")
+        own = executable(tmp_path / "official" / host.NAME, "exit 0")
         assert find().host is None
+        assert find().language_host == (own, "pulumi")
 
     def test_ours_on_path_is_still_checked(self, bare: Path):
         folder = brought(Origin.SOURCE)

@@ -224,7 +224,7 @@ class TestTheCommand:
             "path": str(expected),
             "version": str(pinned().version),
             "origin": "source",
-            "languageHost": None,
+            "languageHost": {"path": str(expected.parent / host.NAME), "of": "plimsoll"},
         }
 
     @pytest.mark.usefixtures("bare")
