@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shlex
 import signal
@@ -165,6 +166,46 @@ SLOW = "import pulumi, pulumi_random, time\npulumi_random.RandomPet('one')\nprin
 
 @pytest.mark.engine
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked for in /proc")
+def test_at_a_terminal_the_command_reads_the_keyboard_and_ctrl_c_ends_it_well(cloud: Cloud):
+    cloud.repository.write({"src/garden/__main__.py": SLOW})
+    mark = f"{os.getpid()}-cloud-terminal"
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(cloud.repository.root)
+        variables = {**cloud.variables, "CLOUD_MARK": mark}
+        script = "read line; echo typed $line; exec pulumi up --yes --skip-preview"
+        os.execve(sys.executable, cloud.command("dev", "--", "sh", "-c", script), variables)  # noqa: S606
+    os.write(terminal, b"hello\n")
+    seen = until(terminal, b"slow")
+    assert b"typed hello" in seen
+    os.write(terminal, b"\x03")
+    seen = until(terminal, b"no process of it is left")
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGINT
+    assert left_of(mark) == []
+    cloud.repository.git("checkout", "src/garden/__main__.py")
+    assert cloud.run("dev", "--", "pulumi", "up", "--yes", "--skip-preview").returncode == 0
+
+
+def until(terminal: int, text: bytes) -> bytes:
+    """What a terminal shows until a text has appeared."""
+    seen = b""
+    while text not in seen:
+        seen += os.read(terminal, 1024)
+    return seen
+
+
+def left_of(mark: str) -> list[str]:
+    """What still runs, once what was killed a moment ago is gone."""
+    deadline = time.monotonic() + 5
+    while (left := belonging_to(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked for in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_told_to_end_it_leaves_nothing_running_and_no_lock(cloud: Cloud, number: signal.Signals):
     cloud.repository.write({"src/garden/__main__.py": SLOW})
@@ -182,10 +223,7 @@ def test_told_to_end_it_leaves_nothing_running_and_no_lock(cloud: Cloud, number:
         assert process.returncode == 128 + number
     assert "interrupted by" in err
     assert "Traceback" not in err
-    deadline = time.monotonic() + 5
-    while (left := belonging_to(mark)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left == []
+    assert left_of(mark) == []
     # The engine wrote its state and let go of the stack.
     cloud.repository.git("checkout", "src/garden/__main__.py")
     ran = cloud.run("dev", "--", "pulumi", "up", "--yes", "--skip-preview")
