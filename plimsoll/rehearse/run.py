@@ -5,6 +5,7 @@ All of it on the real engine and the local cloud, in a workspace of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -26,6 +27,7 @@ from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import read_environment
 from plimsoll.rehearse.outcome import Rehearsal
+from plimsoll.rehearse.protection import hold_back
 from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.signals import Interruptions
 from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, at_commit, open_workspace
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.engine.errors import EngineError
-    from plimsoll.engine.events import Event
+    from plimsoll.engine.events import Event, PolicyViolation
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
+    from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
     from plimsoll.settings.project import Project
@@ -99,19 +102,18 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
             base = _bring_up(stage, commit)
             change = _change(stage, base, commit)
             judgement = cloud.judgement
-    preview = change.preview
     return Rehearsal(
         project=job.project.name,
         environment=job.environment,
         base=commit if base is not None else None,
-        changes=changes(preview.steps),
-        violations=tuple(dict.fromkeys(preview.violations)),
+        changes=change.changes,
+        violations=change.violations,
         pack=change.pack,
         refused=change.refused,
         failed=change.failed,
         left=changes(change.again.steps) if change.again else None,
         judgement=judgement,
-        warnings=_said(preview, Severity.WARNING),
+        warnings=change.warnings,
         notes=change.notes,
         engine=str(installation.version),
         seconds=time.monotonic() - began,
@@ -227,9 +229,11 @@ def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What came of the change: its preview, and the one after it was applied (None where it was not)."""
+    """What came of the change: what its preview showed, and the one after it was applied, if it was."""
 
-    preview: Ran
+    changes: Changes
+    violations: tuple[PolicyViolation, ...]
+    warnings: tuple[str, ...]
     again: Ran | None
     pack: bool
     refused: tuple[str, ...]
@@ -261,8 +265,19 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
     refused = _refused(preview)
     if not refused and (error := preview.failure()) is not None:
         raise _failed("rehearse/change", "the working tree cannot be previewed", error, change)
+    shown, violations = changes(preview.steps), preview.violations
+    notes = list(_notes(workspace, base, change, commit))
+    if any(map(_PROTECTED.search, refused)):
+        stage.say("previewing what protection holds back")
+        behind = stage.run("preview", "--ignore-protect", *policies)
+        violations += behind.violations
+        if behind.steps:
+            state = json.loads(stage.require("stack", "export").stdout)
+            shown = hold_back(shown, changes((*preview.steps, *behind.steps)), state)
+        else:
+            notes.append("this engine cannot look past a protection: deletes behind it are not shown")
     # A preview that shows nothing is the empty one already.
-    again = None if changes(preview.steps).changed or refused else preview
+    again = None if shown.changed or refused else preview
     failed: tuple[str, ...] = ()
     if not refused and again is None:
         stage.say("applying the change")
@@ -271,8 +286,16 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
-    notes = tuple(_notes(workspace, base, change, commit))
-    return _Changed(preview, again, pack is not None, refused, failed, notes)
+    return _Changed(
+        changes=shown,
+        violations=tuple(dict.fromkeys(violations)),
+        warnings=_said(preview, Severity.WARNING),
+        again=again,
+        pack=pack is not None,
+        refused=refused,
+        failed=failed,
+        notes=tuple(notes),
+    )
 
 
 def _set_secrets(stage: _Stage, environment: Environment) -> None:

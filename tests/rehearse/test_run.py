@@ -102,11 +102,18 @@ def test_a_protected_resource_refuses_and_everything_else_is_still_shown(
     library = foreign("library")
     program = (library.root / "__main__.py").read_text()
     begin, end = program.index("seal = "), program.index('pulumi.export("safe"')
+    wax = 'wax = random.RandomPassword("wax", length=9)\n'
+    on_wax = program[begin:end].replace('"code": ', '"wax": wax.id, "code": ')
+    library.commit({"__main__.py": program[:begin] + wax + on_wax + program[end:]})
     library.write({"__main__.py": program[:begin] + program[end:] + 'random.RandomPet("extra")\n'})
-    found = rehearsed(library)
+    found = rehearsed(library, ref="HEAD")
     assert any("seal" in reason for reason in found.refused)
     assert (found.left, found.promising) == (None, False)
-    assert steps(found)["extra"] == "create"
+    assert steps(found) == {"extra": "create", "seal": "delete", "wax": "delete"}
+    # To this one the engine itself does not come any more.
+    held = {change.name: change.held_back_by for change in found.changes.changed if change.held_back_by}
+    assert {name: [urn.rpartition("::")[2] for urn in by] for name, by in held.items()} == {"wax": ["seal"]}
+    assert [change.name for change in found.changes.losses] == ["wax"]
 
 
 def test_a_change_that_never_settles_is_found_out(foreign: Callable[[str], Repository]):
