@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.plan import Step
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.run import Job, rehearse
@@ -261,18 +262,37 @@ def refused(repository: Repository, **changes: Any) -> RehearsalError:
     return caught.value
 
 
-def test_a_base_that_does_not_come_up_is_told_apart_from_a_change_that_does_not(
-    foreign: Callable[[str], Repository], temporary: Path
-):
+def test_a_base_that_does_not_come_up_is_told_as_such(foreign: Callable[[str], Repository], temporary: Path):
     garden = foreign("garden")
     program = (garden.root / "src/garden/__main__.py").read_text()
     garden.commit({"src/garden/__main__.py": program + "raise ValueError('broken here')\n"})
+    garden.write({"src/garden/__main__.py": program})
     error = refused(garden, ref="HEAD")
     assert error.rule == "rehearse/base"
     assert any("broken here" in line for line in error.said)
-    error = refused(garden, ref="HEAD~1")
-    assert error.rule == "rehearse/change"
     assert list(temporary.iterdir()) == []
+
+
+def test_a_change_that_only_the_engine_refuses(foreign: Callable[[str], Repository], temporary: Path):
+    garden = foreign("garden")
+    program = (garden.root / "src/garden/__main__.py").read_text()
+    garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', lenght=3)\n"})
+    with pytest.raises(PreviewError, match="lenght"):
+        rehearsed(garden)
+    garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', length='three')\n"})
+    error = refused(garden)
+    assert error.rule == "rehearse/change"
+    assert any("length must be a whole number" in line for line in error.said)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_the_offline_preview_does_not_support_the_engine_may(foreign: Callable[[str], Repository]):
+    garden = foreign("garden")
+    program = (garden.root / "src/garden/__main__.py").read_text()
+    named = "pulumi.runtime.register_stack_transform(named)\n"
+    transform = "def named(args):\n    return None\n" + named
+    garden.commit({"src/garden/__main__.py": "import pulumi\n" + transform + program})
+    assert rehearsed(garden).promising
 
 
 def test_the_base_files_faults_name_the_commit(foreign: Callable[[str], Repository]):
