@@ -102,7 +102,7 @@ def test_a_setting_of_ours_that_is_broken_is_told_as_by_check(temporary: Path):
         ours.write({name: (ROOT / name).read_text("utf-8")})
     ours.commit()
     stack = (ROOT / "Pulumi.dev.yaml").read_text("utf-8")
-    ours.write({"Pulumi.dev.yaml": stack.replace("memory: 512Mi", "memory: 512M").replace("dev", "dve", 1)})
+    ours.write({"Pulumi.dev.yaml": stack.replace("memory: 512Mi", "memory: 512M")})
     code, out, err = rehearse(ours.root, "dev", "--json")
     checked = subprocess.run(
         [sys.executable, "-m", "plimsoll", "check", "dev", "--json", "-C", ours.root],
@@ -110,12 +110,8 @@ def test_a_setting_of_ours_that_is_broken_is_told_as_by_check(temporary: Path):
         text=True,
         check=False,
     )
-    faults = json.loads(out)["faults"]
-    assert (code, err) == (2, "")
-    assert faults == json.loads(checked.stdout)["environments"]["dev"]["faults"]
-    assert [fault["key"] for fault in faults if fault["severity"] == "error"] == [
-        "plimsoll:services.api.memory"
-    ]
+    assert (code, err, out) == (2, "", checked.stdout)
+    assert [fault["key"] for fault in json.loads(out)["faults"]] == ["plimsoll:services.api.memory"]
     assert list(temporary.iterdir()) == []
 
 
