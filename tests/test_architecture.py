@@ -53,6 +53,7 @@ PURE = [
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/outcome.py",
+    "plimsoll/rehearse/protection.py",
     "plimsoll/rehearse/report.py",
     "plimsoll/rehearse/stateful.py",
 ]

@@ -115,6 +115,8 @@ def rehearse(
         ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder, and say where it is.")] = False,
+    seeds: options.Seeds = None,
+    policy_config: options.PolicyConfig = None,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long one command of the engine may take.")
     ] = 600,
@@ -132,7 +134,16 @@ def rehearse(
     """
     from plimsoll.cli.rehearse import run  # noqa: PLC0415
 
-    run(environment, ref=ref, keep=keep, timeout=timeout, as_json=as_json, folder=project)
+    run(
+        environment,
+        ref=ref,
+        keep=keep,
+        timeout=timeout,
+        seeds=seeds,
+        policy_config=policy_config,
+        as_json=as_json,
+        folder=project,
+    )
 
 
 @app.command()

@@ -58,3 +58,21 @@ Project = Annotated[
         show_default=False,
     ),
 ]
+Seeds = Annotated[
+    Path | None,
+    typer.Option(
+        "--seed",
+        metavar="FILE",
+        help='What exists already when REF comes up: JSON lines of "type", "id" and "inputs".',
+        show_default=False,
+    ),
+]
+PolicyConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy-pack-config",
+        metavar="FILE",
+        help="The policy pack's configuration; by default policies/config/ENV.json, where it is there.",
+        show_default=False,
+    ),
+]

@@ -43,7 +43,7 @@ def run(
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
     except PreviewError as error:
-        _failed(error, debug=debug, as_json=as_json)
+        failed(error, debug=debug, as_json=as_json)
     err = console(stderr=True)
     try:
         if err.is_terminal and not as_json:
@@ -52,7 +52,7 @@ def run(
         else:
             plan = preview_offline(job)
     except PreviewError as error:
-        _failed(error, debug=debug, as_json=as_json)
+        failed(error, debug=debug, as_json=as_json)
     except KeyboardInterrupt:
         err.print("interrupted; nothing of the program runs on")
         raise typer.Exit(130) from None
@@ -131,7 +131,8 @@ def _named(plan: Plan, name: str, *, as_json: bool) -> tuple[Resource, ...]:
     return found
 
 
-def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
+def failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
+    """Print why there is no preview, and end with the code for a program that failed."""
     if as_json:
         place = error.place
         fault = Fault(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
+from rich.text import Text
 
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
+from plimsoll.cli.preview import failed
 from plimsoll.engine.errors import EngineError
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
@@ -17,6 +19,7 @@ from plimsoll.rehearse.report import report, to_json
 from plimsoll.rehearse.run import Job, rehearse
 from plimsoll.rehearse.signals import Interrupted
 from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.load import from_stack, is_environment
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
@@ -29,7 +32,15 @@ _SIGNALLED: Final = 128
 
 
 def run(
-    environment: str, *, ref: str | None, keep: bool, timeout: float, as_json: bool, folder: Path | None
+    environment: str,
+    *,
+    ref: str | None,
+    keep: bool,
+    timeout: float,
+    seeds: Path | None,
+    policy_config: Path | None,
+    as_json: bool,
+    folder: Path | None,
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
     if ref is not None and not ref.strip():
@@ -39,16 +50,35 @@ def run(
             as_json=as_json,
         )
     err = console(stderr=True)
+    kept: list[Path] = []
     try:
         with _progress(err, quiet=as_json) as say:
-            job = Job(find_project(folder or Path.cwd()), environment, ref, keep=keep, timeout=timeout)
-            found = rehearse(job, say)
+            project = find_project(folder or Path.cwd())
+            if environment in project.stacks() and is_environment(project):
+                from_stack(project, environment)
+            job = Job(
+                project,
+                environment,
+                ref,
+                keep=keep,
+                timeout=timeout,
+                seeds=seeds,
+                policy_config=policy_config,
+            )
+            found = rehearse(job, say, kept.append if keep else lambda _: None)
     except SettingsError as error:
+        _say_kept(kept, err)
         refuse(error.faults, as_json=as_json)
-    except (EngineError, PreviewError, RehearsalError) as error:
+    except PreviewError as error:
+        _say_kept(kept, err)
+        failed(error, debug=False, as_json=as_json)
+    except (EngineError, RehearsalError) as error:
+        _say_kept(kept, err)
         refuse([as_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
-        err.print(f"interrupted by {interrupted}; no process and no folder of it is left")
+        left = "no process of it is left" if kept else "no process and no folder of it is left"
+        err.print(f"interrupted by {interrupted}; {left}")
+        _say_kept(kept, err)
         raise typer.Exit(_SIGNALLED + interrupted.number) from None
     if as_json:
         print_json(to_json(found))
@@ -67,6 +97,12 @@ def as_fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
         case _:
             message = "\n      ".join([error.message, *error.said])
             return Fault(message, rule=error.rule, remedy=error.remedy)
+
+
+def _say_kept(kept: list[Path], err: Console) -> None:
+    """Say where the folder is of a rehearsal that failed; standard output is for its errors."""
+    for folder in kept:
+        err.print(Text(f"kept: {folder}"))
 
 
 @contextmanager

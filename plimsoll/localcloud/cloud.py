@@ -15,7 +15,7 @@ from plimsoll.localcloud.judge import Judge, Judgement
 from plimsoll.localcloud.listening import Serving
 from plimsoll.localcloud.outputs import Asked, answer, identify
 from plimsoll.localcloud.rules import Rule, load_rules, package
-from plimsoll.localcloud.sdk import InstalledSdks
+from plimsoll.localcloud.sdk import InstalledSdks, Problem
 from plimsoll.localcloud.server import Providers
 from plimsoll.localcloud.state import Record, State
 
@@ -89,6 +89,13 @@ class LocalCloud:
     def mask(self, text: str) -> str:
         """A text without any secret that was ever sent to this cloud or made by it."""
         return self._mask.text(text)
+
+    def problems(self, type_: str, inputs: Properties) -> tuple[Problem, ...]:
+        """What is wrong with something that is to be seeded, by the class of its type."""
+        found = self._sdks.check(type_, inputs)
+        if found is None and package(type_) in self._sdks.packages():
+            return (Problem(type_, f"is no resource of the SDK of {package(type_)} that is installed"),)
+        return found or ()
 
     def seed(self, type_: str, id_: str, inputs: Properties, properties: Properties | None = None) -> Record:
         """Let something exist already, so that a program can import it or collide with it.

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from plimsoll.localcloud.wire import bare, same, signature
+from plimsoll.localcloud.wire import at, bare, same, signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from plimsoll.localcloud.conditions import Condition
     from plimsoll.localcloud.wire import Properties, Wire
 
 Steps = tuple[str | int, ...]
@@ -46,14 +47,17 @@ class Change:
         return str(self.steps[0])
 
 
-def compare(old: Properties, new: Properties, forcing: Iterable[str] = ()) -> list[Change]:
+def compare(
+    old: Properties, new: Properties, forcing: Iterable[str] = (), conditions: Iterable[Condition] = ()
+) -> list[Change]:
     """All that differs, in the order of the names. An unknown always differs.
 
     `forcing` has the paths whose change replaces the resource: names joined by dots, `[]` for any element of
     a list and `{}` for any value of a map. A change at, below or around such a property counts; one around
-    it only if the property itself differs.
+    it only if the property itself differs. So does one of a property for which a condition holds.
     """
-    patterns = [split_pattern(pattern) for pattern in forcing]
+    met = [condition.path for condition in conditions if condition.holds(old, new)]
+    patterns = [split_pattern(pattern) for pattern in (*forcing, *met)]
     return [
         Change(steps, kind, any(_touches(pattern, steps, old, new) for pattern in patterns))
         for steps, kind in _walk((), old, new)
@@ -95,17 +99,7 @@ def _touches(pattern: tuple[str, ...], steps: Steps, old: Properties, new: Prope
     if len(steps) >= len(pattern):
         return True
     rest = pattern[len(steps) :]
-    return not same(list(_pick(_at(old, steps), rest)), list(_pick(_at(new, steps), rest)))
-
-
-def _at(value: Wire, steps: Steps) -> Wire:
-    for step in steps:
-        value = bare(value)
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-    return value
+    return not same(list(_pick(at(old, steps), rest)), list(_pick(at(new, steps), rest)))
 
 
 def _pick(value: Wire, rest: tuple[str, ...]) -> Iterator[Wire]:

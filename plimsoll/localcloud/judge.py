@@ -90,7 +90,7 @@ class Judge:
     def compare(self, type_: str, old: Properties, new: Properties) -> list[Change]:
         """What changed, and which of it replaces the resource."""
         forcing = self._rules.forcing(type_, old.keys() | new.keys())
-        changes = compare(old, new, forcing or ())
+        changes = compare(old, new, forcing or (), self._rules.conditions.get(type_, ()))
         if changes and forcing is None:
             with self._lock:
                 self._unplanned.add(type_)

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from plimsoll.localcloud.conditions import Condition
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -51,6 +53,7 @@ class Rules:
     """All rules. `replacements_as_of` is the date of the data about replacements."""
 
     replacements: Mapping[str, tuple[str, ...]]
+    conditions: Mapping[str, tuple[Condition, ...]]
     replacements_as_of: str
     replaced_on_any_change: frozenset[str]
     not_autonamed: frozenset[str]
@@ -88,6 +91,10 @@ def load_rules() -> Rules:
             type_: tuple(map(camel, said["replace_on_change"]))
             for type_, said in replacements["resources"].items()
         },
+        conditions={
+            type_: tuple(map(_condition, said.get("replace_when", ())))
+            for type_, said in replacements["resources"].items()
+        },
         replacements_as_of=replacements["as_of"],
         replaced_on_any_change=frozenset(shapes["replace_on_any_change"]["packages"]),
         not_autonamed=frozenset(shapes["autonamed"]["packages_without"]),
@@ -100,6 +107,15 @@ def load_rules() -> Rules:
 def _rule(said: dict[str, Wire]) -> Rule:
     within = said.pop("within", None)
     return Rule(within=Within(**within) if within else None, **said)
+
+
+def _condition(said: dict[str, Wire]) -> Condition:
+    return Condition(
+        camel(said["path"]),
+        said["when"],
+        {camel(path): value for path, value in said.get("only_with", {}).items()},
+        tuple(map(camel, said.get("unless_changed", ()))),
+    )
 
 
 def camel(path: str) -> str:

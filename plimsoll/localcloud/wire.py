@@ -14,7 +14,7 @@ from google.protobuf import struct_pb2
 from plimsoll.preview.decode import SIGNATURE_KEY, UNKNOWN_TEXT, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Wire: TypeAlias = Any
 """JSON: None, bool, int, float, str, list, or dict with text as keys."""
@@ -72,6 +72,17 @@ def bare(value: Wire) -> Wire:
     """The value inside a secret, or the value itself."""
     while is_secret(value):
         value = value.get("value")
+    return value
+
+
+def at(value: Wire, steps: Iterable[str | int]) -> Wire:
+    """What is at a path, which leads into secrets too; None where there is nothing."""
+    for step in steps:
+        value = bare(value)
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
     return value
 
 

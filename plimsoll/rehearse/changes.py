@@ -46,7 +46,10 @@ class PropertyChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would happen to one resource. `stateful` says what a replacement or a delete would lose."""
+    """What would happen to one resource. `stateful` says what a replacement or a delete would lose.
+
+    `held_back_by` are the protected resources (URNs) that keep the engine from coming to it at all.
+    """
 
     urn: str
     type: str
@@ -54,6 +57,7 @@ class Change:
     step: Step
     properties: tuple[PropertyChange, ...] = ()
     stateful: Stateful | None = None
+    held_back_by: tuple[str, ...] = ()
 
     @property
     def loses(self) -> Stateful | None:

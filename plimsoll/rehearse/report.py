@@ -94,10 +94,19 @@ def _changes(changes: Changes) -> Iterator[RenderableType]:
     yield _heading("CHANGES", ", ".join([*parts, f"{changes.same} unchanged"]))
     for change in changes.changed:
         sign, style, _ = _WORDS[change.step]
-        yield Text.assemble(f"  {sign} ", (change.name, "bold"), (f"  {change.type}", "dim"), style=style)
+        held = (
+            f"  held back by the protection of {_names(change.held_back_by)}" if change.held_back_by else ""
+        )
+        yield Text.assemble(
+            f"  {sign} ", (change.name, "bold"), (f"  {change.type}", "dim"), (held, "magenta"), style=style
+        )
         for one in change.properties:
             forced = ("  forces the replacement", "bold red") if one.replaces else ""
             yield Padding(Text.assemble(_property(one), forced), (0, 0, 0, 6))
+
+
+def _names(urns: tuple[str, ...]) -> str:
+    return ", ".join(urn.rpartition("::")[2] for urn in urns)
 
 
 def _property(one: PropertyChange) -> str:
@@ -213,6 +222,7 @@ def _changes_json(changes: Changes) -> dict[str, Any]:
                 "type": change.type,
                 "name": change.name,
                 "step": change.step.value,
+                "held_back_by": list(change.held_back_by),
                 "properties": [
                     {
                         "path": one.path,

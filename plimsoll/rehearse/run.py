@@ -5,6 +5,7 @@ All of it on the real engine and the local cloud, in a workspace of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -25,10 +26,13 @@ from plimsoll.preview.plan import Severity
 from plimsoll.rehearse.changes import changes
 from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
-from plimsoll.rehearse.files import read_environment
+from plimsoll.rehearse.files import check_policy_config, read_environment
 from plimsoll.rehearse.outcome import Rehearsal
+from plimsoll.rehearse.protection import hold_back
 from plimsoll.rehearse.python import search_path
+from plimsoll.rehearse.seeds import read_seeds, seed
 from plimsoll.rehearse.signals import Interruptions
+from plimsoll.rehearse.trial import try_program
 from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, at_commit, open_workspace
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
@@ -38,9 +42,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.engine.errors import EngineError
-    from plimsoll.engine.events import Event
+    from plimsoll.engine.events import Event, PolicyViolation
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
+    from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
     from plimsoll.settings.project import Project
@@ -58,7 +63,8 @@ _MOST_PACKAGES: Final = 20
 class Job:
     """What to rehearse: `environment` of `project`, from `ref` (where HEAD left the default branch) to here.
 
-    `timeout` is seconds for one command of the engine.
+    `timeout` is seconds for one command of the engine. `seeds` is a file of what exists already when REF
+    comes up, `policy_config` one for the policy pack, where it is not `policies/config/ENVIRONMENT.json`.
     """
 
     project: Project
@@ -66,14 +72,19 @@ class Job:
     ref: str | None = None
     keep: bool = False
     timeout: float = 600.0
+    seeds: Path | None = None
+    policy_config: Path | None = None
 
 
-def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
-    """Rehearse it. `on_progress` hears what is being done, in several threads.
+def rehearse(
+    job: Job, on_progress: Callable[[str], None], on_folder: Callable[[Path], None] = lambda _: None
+) -> Rehearsal:
+    """Rehearse it. `on_progress` hears what is being done, in several threads; `on_folder` where.
 
-    Raises SettingsError for what is wrong in the project's files, EngineError where there is no engine or it
-    fails, RehearsalError for all else, `signals.Interrupted` when told to end. Whatever happens, no process
-    and no folder of it is left, but for the folder where `job.keep` says so. Main thread only.
+    Raises SettingsError for what is wrong in the project's files, PreviewError where the program of the
+    working tree fails by itself, EngineError where there is no engine or it fails, RehearsalError for all
+    else, `signals.Interrupted` when told to end. Whatever happens, no process and no folder of it is left,
+    but for the folder where `job.keep` says so. Main thread only.
     """
     began = time.monotonic()
     folder = job.project.file.parent.absolute()
@@ -86,33 +97,39 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
             nearest(job.environment, list(job.project.stacks()))
             or f"known here: {', '.join(job.project.stacks()) or 'none yet'}",
         )
+    seeds = read_seeds(job.seeds) if job.seeds else ()
+    if job.policy_config is not None:
+        check_policy_config(job.policy_config)
     workspace = open_workspace(folder, job.environment, keep=job.keep)
     commit = workspace.checkout.base(job.ref)
     interpreter = find_interpreter(folder, job.project.runtime_options)
     interruptions = Interruptions()
     with interruptions.watching(), workspace:
+        on_folder(workspace.folder)
         with interruptions.allowed():
             on_progress(f"copying {commit.label} and the working tree")
             workspace.fill(commit)
             python = workspace.make_python(interpreter)
+            on_progress("trying the working tree's program by itself")
+            try_program(workspace, python, job.timeout)
         with _cloud(workspace, python) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
+            seed(cloud, seeds)
             base = _bring_up(stage, commit)
-            change = _change(stage, base, commit)
+            change = _change(stage, base, commit, job.policy_config)
             judgement = cloud.judgement
-    preview = change.preview
     return Rehearsal(
         project=job.project.name,
         environment=job.environment,
         base=commit if base is not None else None,
-        changes=changes(preview.steps),
-        violations=tuple(dict.fromkeys(preview.violations)),
+        changes=change.changes,
+        violations=change.violations,
         pack=change.pack,
         refused=change.refused,
         failed=change.failed,
         left=changes(change.again.steps) if change.again else None,
         judgement=judgement,
-        warnings=_said(preview, Severity.WARNING),
+        warnings=change.warnings,
         notes=change.notes,
         engine=str(installation.version),
         seconds=time.monotonic() - began,
@@ -233,9 +250,11 @@ def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What came of the change: its preview, and the one after it was applied (None where it was not)."""
+    """What came of the change: what its preview showed, and the one after it was applied, if it was."""
 
-    preview: Ran
+    changes: Changes
+    violations: tuple[PolicyViolation, ...]
+    warnings: tuple[str, ...]
     again: Ran | None
     pack: bool
     refused: tuple[str, ...]
@@ -243,7 +262,7 @@ class _Changed:
     notes: tuple[str, ...]
 
 
-def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed:
+def _change(stage: _Stage, base: Environment | None, commit: Commit, policy_config: Path | None) -> _Changed:
     """Preview the working tree with its policies, apply it, and preview it again."""
     workspace = stage.workspace
     change = workspace.put_to_work(CHANGE)
@@ -261,14 +280,25 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
         )
     _set_secrets(stage, change)
     pack = workspace.find_pack()
-    policies = ("--policy-pack", str(pack)) if pack else ()
+    policies = _policies(pack, policy_config, workspace.stack)
     stage.say("previewing the working tree")
     preview = stage.run("preview", *policies, said="previewing the working tree")
     refused = _refused(preview)
     if not refused and (error := preview.failure()) is not None:
         raise _failed("rehearse/change", "the working tree cannot be previewed", error, change)
+    shown, violations = changes(preview.steps), preview.violations
+    notes = list(_notes(workspace, base, change, commit))
+    if any(map(_PROTECTED.search, refused)):
+        stage.say("previewing what protection holds back")
+        behind = stage.run("preview", "--ignore-protect", *policies)
+        violations += behind.violations
+        if behind.steps:
+            state = json.loads(stage.require("stack", "export").stdout)
+            shown = hold_back(shown, changes((*preview.steps, *behind.steps)), state)
+        else:
+            notes.append("this engine cannot look past a protection: deletes behind it are not shown")
     # A preview that shows nothing is the empty one already.
-    again = None if changes(preview.steps).changed or refused else preview
+    again = None if shown.changed or refused else preview
     failed: tuple[str, ...] = ()
     if not refused and again is None:
         stage.say("applying the change")
@@ -277,8 +307,33 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
-    notes = tuple(_notes(workspace, base, change, commit))
-    return _Changed(preview, again, pack is not None, refused, failed, notes)
+    return _Changed(
+        changes=shown,
+        violations=tuple(dict.fromkeys(violations)),
+        warnings=_said(preview, Severity.WARNING),
+        again=again,
+        pack=pack is not None,
+        refused=refused,
+        failed=failed,
+        notes=tuple(notes),
+    )
+
+
+def _policies(pack: Path | None, config: Path | None, stack: str) -> tuple[str, ...]:
+    """What tells the engine of the policy pack and of its configuration for the environment."""
+    if pack is None:
+        if config is not None:
+            message = f"{config} configures a policy pack, and there is none beside Pulumi.yaml"
+            raise RehearsalError(
+                "rehearse/no-pack", message, "write policies/PulumiPolicy.yaml, or leave it out"
+            )
+        return ()
+    by_itself = pack / "config" / f"{stack.rpartition('/')[2]}.json"
+    if config is None and by_itself.is_file():
+        check_policy_config(by_itself, shown=by_itself.relative_to(pack.parent))
+        config = by_itself
+    configured = ("--policy-pack-config", str(config.absolute())) if config else ()
+    return ("--policy-pack", str(pack), *configured)
 
 
 def _set_secrets(stage: _Stage, environment: Environment) -> None:

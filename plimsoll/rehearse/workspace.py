@@ -6,20 +6,19 @@ plimsoll-rehearse-…/
   python/          the virtual environment (see `python`)
   home/ backend/   the engine's own folder, and its state
   cloud.jsonl      what exists in the local cloud
+  owner.json       whose it is (see `folders`)
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import tempfile
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, relink
 from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
+from plimsoll.rehearse.folders import Folder, sweep
 from plimsoll.rehearse.python import Moved, shadow
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.tree import Mapping, Scalar, to_python
@@ -41,10 +40,12 @@ class Workspace:
     salt: str | None = field(init=False, default=None, repr=False)
     at_work: str | None = field(init=False, default=None)
     _users: Path | None = field(init=False, default=None, repr=False)
+    _own: Folder = field(init=False, repr=False)
 
     def __enter__(self) -> Workspace:
-        # Resolved, because programs say where they are by their resolved paths.
-        self.folder = Path(tempfile.mkdtemp(prefix="plimsoll-rehearse-")).resolve()
+        sweep()
+        self._own = Folder(keep=self.keep)
+        self.folder = self._own.path
         self.passphrase = secrets.token_hex(16)
         if self.keep:
             (self.folder / "passphrase").touch(mode=0o600)
@@ -52,12 +53,7 @@ class Workspace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.keep:
-            return
-        # What was killed a moment ago may still have written a file in between.
-        deadline = time.monotonic() + 5.0
-        while self.folder.exists() and time.monotonic() < deadline:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._own.leave()
 
     @property
     def here(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plimsoll.settings.errors import SettingsError
+from plimsoll.settings.model import Settings
 from plimsoll.settings.project import examine, find_project, read_stack
 from plimsoll.settings.rules import Broken, environments
 from plimsoll.settings.tree import Mapping, Node, Sequence
@@ -41,6 +42,12 @@ def from_stack(project: Project, stack: str) -> Loaded:
     if faults:
         raise SettingsError([*faults, *loaded.advice])
     return loaded
+
+
+def is_environment(project: Project) -> bool:
+    """Whether the project's configuration is ours to judge: it declares what our settings require."""
+    own = {key.removeprefix(f"{project.name}:") for key in project.declarations}
+    return own >= {name for name, field in Settings.model_fields.items() if field.is_required()}
 
 
 def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:

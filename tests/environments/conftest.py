@@ -89,6 +89,7 @@ class Life:
     applied: Ran
     undestroyed: Ran
     renamed: Ran
+    renamed_whole: Ran
     unprotected: Ran
     destroyed: Ran
     state_destroyed: Ran
@@ -222,6 +223,7 @@ def live(environment: str, folder: Path) -> Life:
             applied=do("up", "--yes", "--diff", edits=changed),
             undestroyed=do("destroy", "--yes", edits=changed),
             renamed=do("preview", "--json", edits=(*changed, *RENAMED)),
+            renamed_whole=do("preview", "--json", "--ignore-protect", edits=(*changed, *RENAMED)),
             unprotected=do("up", "--yes", edits=(SIZE, UNPROTECTED)),
             password=(password := stack.password()),
             destroyed=do("destroy", "--yes", edits=(SIZE, UNPROTECTED)),

@@ -117,7 +117,7 @@ def test_what_is_protected_refuses_to_be_destroyed(life: Life):
 
 
 def test_a_preview_that_would_delete_what_is_protected_shows_everything_else(life: Life):
-    """But for the deletes of what it stands on, to which the engine does not come any more."""
+    """But for the deletes of what it stands on, which the engine shows with `--ignore-protect` only."""
     database = "database-url" if life.production else "goals-dev-database-url"
     assert life.renamed.code != 0
     assert "cannot be deleted\\nbecause it is protected" in life.renamed.stdout
@@ -133,6 +133,19 @@ def test_a_preview_that_would_delete_what_is_protected_shows_everything_else(lif
         "update": {"plimsoll:Environment environment", "vercel:ProjectEnvironmentVariable API_URL"},
         "delete": {"gcp:Service api", "gcp:ServiceIamMember api-public"},
     }
+    assert life.renamed_whole.code == 0
+    assert life.renamed_whole.changes == {
+        **life.renamed.changes,
+        "delete": {
+            "gcp:Service api",
+            "gcp:ServiceIamMember api-public",
+            "plimsoll:Service api",
+            "gcp:Account api",
+            f"gcp:SecretIamMember api.{database}",
+            "gcp:SecretIamMember api.openai-api-key",
+        },
+    }
+    assert life.renamed_whole.exists == life.applied.exists
 
 
 def test_once_it_is_unprotected_destroy_leaves_nothing(life: Life):

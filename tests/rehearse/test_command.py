@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.rehearse.conftest import Repository
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
         (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
         (("dev", "--from", ""), "rehearse/ref", "name a branch, a tag or a commit, or leave --from out"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
+        (("dev", "--seed", "nowhere"), "rehearse/seed", "write one such object a line"),
+        (("dev", "--policy-pack-config", "Pulumi.yaml"), "rehearse/policy-config", "write a JSON object"),
     ],
 )
 def test_wrong_input_is_one_error(
@@ -72,8 +75,44 @@ def test_a_failing_program_is_told_with_what_the_engine_said(
     garden.write({"src/garden/__main__.py": "raise ValueError('no seeds')\n"})
     code, out, err = rehearse(garden.root, "dev", "--json")
     (fault,) = json.loads(out)["faults"]
-    assert (code, fault["rule"], err) == (2, "rehearse/change", "")
-    assert "no seeds" in fault["message"]
+    # As `plimsoll preview` says it, and before anything is brought up.
+    assert (code, fault["rule"], err) == (2, "preview/program-raised", "")
+    assert (fault["message"], fault["file"], fault["line"]) == (
+        "ValueError: no seeds",
+        "src/garden/__main__.py",
+        1,
+    )
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.engine
+def test_a_folder_that_is_kept_is_told_of_a_failure_too(
+    foreign: Callable[[str], Repository], temporary: Path
+):
+    garden = foreign("garden")
+    garden.write({"src/garden/__main__.py": "raise ValueError('no seeds')\n"})
+    code, out, err = rehearse(garden.root, "dev", "--json", "--keep")
+    (kept,) = temporary.resolve().iterdir()
+    assert (code, json.loads(out)["ok"], err) == (2, False, f"kept: {kept}\n")
+
+
+@pytest.mark.engine
+def test_a_setting_of_ours_that_is_broken_is_told_as_by_check(temporary: Path):
+    ours = Repository(temporary.parent / "ours")
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        ours.write({name: (ROOT / name).read_text("utf-8")})
+    ours.commit()
+    stack = (ROOT / "Pulumi.dev.yaml").read_text("utf-8")
+    ours.write({"Pulumi.dev.yaml": stack.replace("memory: 512Mi", "memory: 512M")})
+    code, out, err = rehearse(ours.root, "dev", "--json")
+    checked = subprocess.run(
+        [sys.executable, "-m", "plimsoll", "check", "dev", "--json", "-C", ours.root],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (code, err, out) == (2, "", checked.stdout)
+    assert [fault["key"] for fault in json.loads(out)["faults"]] == ["plimsoll:services.api.memory"]
     assert list(temporary.iterdir()) == []
 
 

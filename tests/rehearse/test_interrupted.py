@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STAGES = (
     "copying",
+    "trying the working tree",
     "bringing up",
     "previewing the working tree",
     "applying the change",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.plan import Step
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.run import Job, rehearse
@@ -102,11 +103,18 @@ def test_a_protected_resource_refuses_and_everything_else_is_still_shown(
     library = foreign("library")
     program = (library.root / "__main__.py").read_text()
     begin, end = program.index("seal = "), program.index('pulumi.export("safe"')
+    wax = 'wax = random.RandomPassword("wax", length=9)\n'
+    on_wax = program[begin:end].replace('"code": ', '"wax": wax.id, "code": ')
+    library.commit({"__main__.py": program[:begin] + wax + on_wax + program[end:]})
     library.write({"__main__.py": program[:begin] + program[end:] + 'random.RandomPet("extra")\n'})
-    found = rehearsed(library)
+    found = rehearsed(library, ref="HEAD")
     assert any("seal" in reason for reason in found.refused)
     assert (found.left, found.promising) == (None, False)
-    assert steps(found)["extra"] == "create"
+    assert steps(found) == {"extra": "create", "seal": "delete", "wax": "delete"}
+    # To this one the engine itself does not come any more.
+    held = {change.name: change.held_back_by for change in found.changes.changed if change.held_back_by}
+    assert {name: [urn.rpartition("::")[2] for urn in by] for name, by in held.items()} == {"wax": ["seal"]}
+    assert [change.name for change in found.changes.losses] == ["wax"]
 
 
 def test_a_change_that_never_settles_is_found_out(foreign: Callable[[str], Repository]):
@@ -254,18 +262,37 @@ def refused(repository: Repository, **changes: Any) -> RehearsalError:
     return caught.value
 
 
-def test_a_base_that_does_not_come_up_is_told_apart_from_a_change_that_does_not(
-    foreign: Callable[[str], Repository], temporary: Path
-):
+def test_a_base_that_does_not_come_up_is_told_as_such(foreign: Callable[[str], Repository], temporary: Path):
     garden = foreign("garden")
     program = (garden.root / "src/garden/__main__.py").read_text()
     garden.commit({"src/garden/__main__.py": program + "raise ValueError('broken here')\n"})
+    garden.write({"src/garden/__main__.py": program})
     error = refused(garden, ref="HEAD")
     assert error.rule == "rehearse/base"
     assert any("broken here" in line for line in error.said)
-    error = refused(garden, ref="HEAD~1")
-    assert error.rule == "rehearse/change"
     assert list(temporary.iterdir()) == []
+
+
+def test_a_change_that_only_the_engine_refuses(foreign: Callable[[str], Repository], temporary: Path):
+    garden = foreign("garden")
+    program = (garden.root / "src/garden/__main__.py").read_text()
+    garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', lenght=3)\n"})
+    with pytest.raises(PreviewError, match="lenght"):
+        rehearsed(garden)
+    garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', length='three')\n"})
+    error = refused(garden)
+    assert error.rule == "rehearse/change"
+    assert any("length must be a whole number" in line for line in error.said)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_the_offline_preview_does_not_support_the_engine_may(foreign: Callable[[str], Repository]):
+    garden = foreign("garden")
+    program = (garden.root / "src/garden/__main__.py").read_text()
+    named = "pulumi.runtime.register_stack_transform(named)\n"
+    transform = "def named(args):\n    return None\n" + named
+    garden.commit({"src/garden/__main__.py": "import pulumi\n" + transform + program})
+    assert rehearsed(garden).promising
 
 
 def test_the_base_files_faults_name_the_commit(foreign: Callable[[str], Repository]):
