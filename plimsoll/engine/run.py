@@ -28,6 +28,7 @@ from typing_extensions import override
 from plimsoll.engine.cache import Origin
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.events import PolicyViolation, StepEvent, Summary, parse_event
+from plimsoll.engine.locks import explain, parse_locks
 from plimsoll.preview.plan import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -132,9 +133,12 @@ class Ran:
             return None
         command = f"pulumi {' '.join(self.arguments[:1])}"
         if "is currently locked by" in self.stderr + self.stdout:
-            message = f"`{command}` cannot go on: another process is changing the stack"
+            held = "; ".join(map(explain, parse_locks(self.stderr + self.stdout)))
+            message = f"`{command}` cannot go on: the stack is {held or 'locked by another process'}"
             return EngineError(
-                Failure.LOCKED, message, "wait for it; if there is none any more, run: pulumi cancel"
+                Failure.LOCKED,
+                message,
+                "wait for it; where it has ended, `plimsoll recover` clears the lock and what it left undone",
             )
         said = [event.message for event in self.diagnostics if event.severity is Severity.ERROR]
         blocking = [f"{event.policy}: {event.message}" for event in self.violations if event.blocks]

@@ -328,7 +328,7 @@ class TestWhatGoesWrong:
             error = project.engine.run(["destroy", "--yes", "--stack", "dev"], cwd=project.folder).failure()
             assert error is not None
             assert error.failure is Failure.LOCKED
-            assert "pulumi cancel" in error.remedy
+            assert "plimsoll recover" in error.remedy
         finally:
             os.kill(os.getsid(program), signal.SIGINT)
             holder.join(20)
