@@ -10,6 +10,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from plimsoll.localcloud.faults import Fault, Faults
+from plimsoll.localcloud.injection import Injector
 from plimsoll.localcloud.judge import Judge, Judgement
 from plimsoll.localcloud.outputs import Asked, answer, identify
 from plimsoll.localcloud.rules import Rule, load_rules, package
@@ -37,16 +39,27 @@ def packages_of(plan: Plan) -> frozenset[str]:
 class LocalCloud:
     """A cloud that lives as long as the `with` block; its `state` file lives on. One engine at a time.
 
-    `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Entering
-    raises `state.StateError` where the file is in use or no such file, and `sdk.SdkError` where the
-    interpreter cannot be asked.
+    `packages` are served beside those that have an SDK under `interpreter`, the project's Python; `faults`
+    go wrong. Entering raises `state.StateError` where the file is in use or no such file, and `sdk.SdkError`
+    where the interpreter cannot be asked.
     """
 
     state: State
     environment: Mapping[str, str]
     """What the engine has to find in its environment."""
 
-    def __init__(self, *, interpreter: Path, state: Path, packages: Iterable[str] = ()) -> None:
+    faults: Faults
+    """What goes wrong, and how far it has come."""
+
+    def __init__(
+        self,
+        *,
+        interpreter: Path,
+        state: Path,
+        packages: Iterable[str] = (),
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        self.faults = Faults(faults)
         self._path = state
         self._packages = frozenset(packages)
         self._sdks = InstalledSdks(interpreter)
@@ -59,7 +72,9 @@ class LocalCloud:
             served = sorted(self._packages | self._sdks.packages().keys())
             self.state = State(self._path)
             opening.callback(self.state.close)
-            port = opening.enter_context(serving(Providers(self.state, self._judge)))
+            injector = Injector(self.faults)
+            port = opening.enter_context(serving(Providers(self.state, self._judge), [injector]))
+            opening.callback(injector.close)
             self.environment = {
                 "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in served),
                 # It would look on the network for the plugins of the state: 2.5 s an operation.
