@@ -59,6 +59,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("nightly") and os.environ.get("HYPOTHESIS_PROFILE") != "nightly":
+        pytest.skip("of the nightly profile: make nightly")
     if item.get_closest_marker("engine") and isinstance(missing := engine(), EngineError):
         if os.environ.get("PLIMSOLL_REQUIRE_ENGINE") == "1":
             pytest.fail(f"PLIMSOLL_REQUIRE_ENGINE=1, and {missing}", pytrace=False)

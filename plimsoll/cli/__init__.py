@@ -135,6 +135,40 @@ def rehearse(
 
 
 @app.command()
+def recover(
+    environment: options.Environment,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Clear it, once the state is copied.")] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="NAME=ID",
+            help="A resource whose create was interrupted, and which is there; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        str,
+        typer.Option(metavar="REASON", help="Why you are sure that the holder on another machine has ended."),
+    ] = "",
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Explain what a killed update left behind, and clear it: a lock, pending operations, a damaged state.
+
+    Says who holds the lock and whether that process still runs, and what becomes of each resource that was
+    being worked at. With --yes the state is copied, the lock taken away, and the state refreshed; a damaged
+    state is kept aside, and the last good one brought back. Never while the holder of the lock is alive.
+
+    Exit codes: 0 nothing is left to recover from; 1 something is (see --yes); 2 it cannot be done.
+    """
+    from plimsoll.cli.recover import run  # noqa: PLC0415
+
+    run(environment, imports=imports or [], yes=yes, reason=force, as_json=as_json, folder=project)
+
+
+@app.command()
 def doctor(
     *,
     goal: Annotated[

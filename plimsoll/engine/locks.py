@@ -52,7 +52,7 @@ class Lock:
 def parse_locks(said: str) -> tuple[Lock, ...]:
     """The locks that the engine names where it refuses ("the stack is currently locked by …")."""
     return tuple(
-        Lock(int(pid), user, host, _time(since), where.partition("?")[0])
+        Lock(int(pid), user, host, parse_time(since), where.partition("?")[0])
         for where, user, host, pid, since in _SAID.findall(said)
     )
 
@@ -70,7 +70,7 @@ def read_locks(backend: Path, project: str, stack: str) -> tuple[Lock, ...]:
                 int(said["pid"]),
                 str(said["username"]),
                 str(said["hostname"]),
-                _time(str(said["timestamp"])),
+                parse_time(str(said["timestamp"])),
                 str(file),
             )
         except (OSError, ValueError, TypeError, KeyError):
@@ -79,7 +79,8 @@ def read_locks(backend: Path, project: str, stack: str) -> tuple[Lock, ...]:
     return tuple(sorted(found, key=lambda lock: lock.since or datetime.min.replace(tzinfo=UTC)))
 
 
-def _time(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
+    """A time as the engine writes it, in UTC; None for any other text."""
     # Go writes nanoseconds, of which Python reads six digits.
     try:
         read = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

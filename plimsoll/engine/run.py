@@ -66,29 +66,32 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where the engine keeps what it knows, and what it attaches to.
+    """Where the engine keeps what it knows, and what it attaches to; by default the user's own, all of it.
 
     `backend` is the folder of the state, `home` the engine's own (`PULUMI_HOME`); both are made. `providers`
     are packages and the loopback ports on which somebody serves them. The passphrase encrypts secrets in the
     state. `environment` is added last.
     """
 
-    backend: Path
-    home: Path
-    passphrase: str = field(repr=False)
+    backend: Path | None = None
+    home: Path | None = None
+    passphrase: str | None = field(default=None, repr=False)
     providers: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def variables(self) -> dict[str, str]:
         """What the engine must find in its environment, besides what the user has there."""
         variables = {
-            "PULUMI_BACKEND_URL": self.backend.absolute().as_uri(),
-            "PULUMI_HOME": str(self.home.absolute()),
-            "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # which has `--event-log`
         }
+        if self.backend is not None:
+            variables["PULUMI_BACKEND_URL"] = self.backend.absolute().as_uri()
+            variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        if self.home is not None:
+            variables["PULUMI_HOME"] = str(self.home.absolute())
+        if self.passphrase is not None:
+            variables["PULUMI_CONFIG_PASSPHRASE"] = self.passphrase
         if self.providers:
             attached = (f"{package}:{port}" for package, port in sorted(self.providers.items()))
             variables["PULUMI_DEBUG_PROVIDERS"] = ",".join(attached)
@@ -155,7 +158,7 @@ class Engine:
     def __init__(self, installation: Installation, workspace: Workspace) -> None:
         self.installation = installation
         self.workspace = workspace
-        for folder in (workspace.backend, workspace.home):
+        for folder in filter(None, (workspace.backend, workspace.home)):
             folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self) -> dict[str, str]:
