@@ -163,11 +163,16 @@ class Faults:
     """The faults of one local cloud, and how far each has come. Thread-safe."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._faults = tuple(dict.fromkeys(faults))
-        self._seen = dict.fromkeys(self._faults, 0)
-        self._struck: list[tuple[Fault, str]] = []
-        self._metrics: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._metrics: dict[str, float] = {}
+        self.arm(faults)
+
+    def arm(self, faults: Iterable[Fault]) -> None:
+        """Let these strike from now on, counted from here, and no others."""
+        with self._lock:
+            self._faults = tuple(dict.fromkeys(faults))
+            self._seen = dict.fromkeys(self._faults, 0)
+            self._struck: list[tuple[Fault, str]] = []
 
     def strike(
         self, operation: Operation, urn: str, type_: str, inputs: Properties, now: float
