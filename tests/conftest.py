@@ -37,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="write golden files anew")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("HYPOTHESIS_PROFILE") != "nightly":
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
 @cache
 def engine() -> str | EngineError:
     """What has to stand first on PATH for `pulumi` to be the engine, or why there is none."""
@@ -59,8 +66,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("nightly") and os.environ.get("HYPOTHESIS_PROFILE") != "nightly":
-        pytest.skip("of the nightly profile: make nightly")
     if item.get_closest_marker("engine") and isinstance(missing := engine(), EngineError):
         if os.environ.get("PLIMSOLL_REQUIRE_ENGINE") == "1":
             pytest.fail(f"PLIMSOLL_REQUIRE_ENGINE=1, and {missing}", pytrace=False)

@@ -117,6 +117,16 @@ def rehearse(
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long one command of the engine may take.")
     ] = 600,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help="What goes wrong while the change is applied, such as create:2 (the second create fails), "
+            "create@DatabaseInstance=quota or update=slow:2s; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
     project: options.Project = None,
 ) -> None:
@@ -131,7 +141,15 @@ def rehearse(
     """
     from plimsoll.cli.rehearse import run  # noqa: PLC0415
 
-    run(environment, ref=ref, keep=keep, timeout=timeout, as_json=as_json, folder=project)
+    run(
+        environment,
+        ref=ref,
+        keep=keep,
+        timeout=timeout,
+        faults=fault or [],
+        as_json=as_json,
+        folder=project,
+    )
 
 
 @app.command()

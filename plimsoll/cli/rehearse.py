@@ -11,6 +11,7 @@ import typer
 
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.engine.errors import EngineError
+from plimsoll.localcloud.faults import FaultError, parse_fault
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.report import report, to_json
@@ -20,7 +21,7 @@ from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from rich.console import Console
 
@@ -29,14 +30,32 @@ _SIGNALLED: Final = 128
 
 
 def run(
-    environment: str, *, ref: str | None, keep: bool, timeout: float, as_json: bool, folder: Path | None
+    environment: str,
+    *,
+    ref: str | None,
+    keep: bool,
+    timeout: float,
+    faults: Sequence[str],
+    as_json: bool,
+    folder: Path | None,
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
     err = console(stderr=True)
     try:
         with _progress(err, quiet=as_json) as say:
-            job = Job(find_project(folder or Path.cwd()), environment, ref, keep=keep, timeout=timeout)
-            found = rehearse(job, say)
+            found = rehearse(
+                Job(
+                    find_project(folder or Path.cwd()),
+                    environment,
+                    ref,
+                    keep=keep,
+                    timeout=timeout,
+                    faults=tuple(map(parse_fault, faults)),
+                ),
+                say,
+            )
+    except FaultError as error:
+        refuse([Fault(str(error), rule="rehearse/fault")], as_json=as_json)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
     except (EngineError, PreviewError, RehearsalError) as error:

@@ -173,6 +173,12 @@ class Faults:
             self._faults = tuple(dict.fromkeys(faults))
             self._seen = dict.fromkeys(self._faults, 0)
             self._struck: list[tuple[Fault, str]] = []
+            self._over: set[Fault] = set()
+
+    def lift(self) -> None:
+        """Let what has struck strike no more: a metric is known by now. The others go on counting."""
+        with self._lock:
+            self._over = {fault for fault, _ in self._struck}
 
     def strike(
         self, operation: Operation, urn: str, type_: str, inputs: Properties, now: float
@@ -188,7 +194,7 @@ class Faults:
                     strikes = self._names_new_metric(inputs, now - float(fault.seconds))
                 else:
                     strikes = self._seen[fault] == fault.nth
-                if strikes and struck is None:
+                if strikes and struck is None and fault not in self._over:
                     struck = fault
             if struck is not None:
                 self._struck.append((struck, urn.rpartition("::")[2]))

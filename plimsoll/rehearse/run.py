@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from plimsoll.engine.events import Event
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
+    from plimsoll.localcloud.faults import Fault, Faults
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
     from plimsoll.settings.project import Project
@@ -57,7 +58,8 @@ _MOST_PACKAGES: Final = 20
 class Job:
     """What to rehearse: `environment` of `project`, from `ref` (where HEAD left the default branch) to here.
 
-    `timeout` is seconds for one command of the engine.
+    `timeout` is seconds for one command of the engine. `faults` go wrong while the change is applied, which
+    must be able to go on after them.
     """
 
     project: Project
@@ -65,6 +67,7 @@ class Job:
     ref: str | None = None
     keep: bool = False
     timeout: float = 600.0
+    faults: tuple[Fault, ...] = ()
 
 
 def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
@@ -97,7 +100,7 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
         with _cloud(workspace, python) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
             base = _bring_up(stage, commit)
-            change = _change(stage, base, commit)
+            change = _change(stage, base, commit, job.faults)
             judgement = cloud.judgement
     preview = change.preview
     return Rehearsal(
@@ -143,6 +146,7 @@ class _Stage:
     ) -> None:
         self.workspace = workspace
         self.say = on_progress
+        self.faults = cloud.faults
         self._installation = installation
         self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
         self._timeout = timeout
@@ -237,8 +241,8 @@ class _Changed:
     notes: tuple[str, ...]
 
 
-def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed:
-    """Preview the working tree with its policies, apply it, and preview it again."""
+def _change(stage: _Stage, base: Environment | None, commit: Commit, faults: tuple[Fault, ...]) -> _Changed:
+    """Preview the working tree with its policies, apply it whatever goes wrong, and preview it again."""
     workspace = stage.workspace
     change = workspace.put_to_work(CHANGE)
     if change is None:
@@ -265,14 +269,38 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
     again = None if changes(preview.steps).changed or refused else preview
     failed: tuple[str, ...] = ()
     if not refused and again is None:
-        stage.say("applying the change")
-        applied = stage.run("up", "--yes", "--skip-preview", said="applying the change")
-        failed = _errors(applied) if applied.exit_code else ()
+        failed = _apply(stage, faults)
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
-    notes = tuple(_notes(workspace, base, change, commit))
+    notes = (*_notes(workspace, base, change, commit), *_faulty(stage.faults, failed))
     return _Changed(preview, again, pack is not None, refused, failed, notes)
+
+
+def _apply(stage: _Stage, faults: tuple[Fault, ...]) -> tuple[str, ...]:
+    """Apply the change, and go on after each fault as whoever sees it would. Gives why it failed, if so."""
+    stage.faults.arm(faults)
+    struck, said = 0, "applying the change"
+    stage.say(said)
+    applied = stage.run("up", "--yes", "--skip-preview", said=said)
+    while applied.exit_code and len(stage.faults.struck) > struck:
+        # None strikes a second time, so this ends.
+        struck, said = len(stage.faults.struck), "going on after a fault"
+        stage.faults.lift()
+        stage.say(said)
+        applied = stage.run("up", "--yes", "--skip-preview", said=said)
+    return _errors(applied) if applied.exit_code else ()
+
+
+def _faulty(faults: Faults, failed: tuple[str, ...]) -> Iterator[str]:
+    """What became of the faults that were asked for."""
+    for fault, name in faults.struck:
+        after = (
+            "and what the next update met is above" if failed else "and the change was finished all the same"
+        )
+        yield f"the fault {fault} struck {name}, as asked, {after}"
+    for fault in faults.unmet:
+        yield f"the fault {fault} never struck: nothing of the kind was done so often"
 
 
 def _set_secrets(stage: _Stage, environment: Environment) -> None:

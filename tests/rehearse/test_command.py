@@ -47,6 +47,7 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
         (("nowhere",), "rehearse/environment", "known here: dev, prod"),
         (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
+        (("dev", "--fault", "create:0"), "rehearse/fault", "such as create:2"),
     ],
 )
 def test_wrong_input_is_one_error(
