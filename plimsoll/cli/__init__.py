@@ -120,6 +120,16 @@ def rehearse(
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long one command of the engine may take.")
     ] = 600,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help="What goes wrong while the change is applied, such as create:2 (the second create fails), "
+            "create@DatabaseInstance=quota or update=slow:2s; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
     project: options.Project = None,
 ) -> None:
@@ -141,6 +151,7 @@ def rehearse(
         timeout=timeout,
         seeds=seeds,
         policy_config=policy_config,
+        faults=fault or [],
         as_json=as_json,
         folder=project,
     )
@@ -174,6 +185,39 @@ def cloud(
     from plimsoll.cli.cloud import run  # noqa: PLC0415
 
     run(environment, command or [], state=state, reset=reset, folder=project)
+
+
+def recover(
+    environment: options.Environment,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Clear it, once the state is copied.")] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="NAME=ID",
+            help="A resource whose create was interrupted, and which is there; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        str,
+        typer.Option(metavar="REASON", help="Why you are sure that the holder on another machine has ended."),
+    ] = "",
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Explain what a killed update left behind, and clear it: a lock, pending operations, a damaged state.
+
+    Says who holds the lock and whether that process still runs, and what becomes of each resource that was
+    being worked at. With --yes the state is copied, the lock taken away, and the state refreshed; a damaged
+    state is kept aside, and the last good one brought back. Never while the holder of the lock is alive.
+
+    Exit codes: 0 nothing is left to recover from; 1 something is (see --yes); 2 it cannot be done.
+    """
+    from plimsoll.cli.recover import run  # noqa: PLC0415
+
+    run(environment, imports=imports or [], yes=yes, reason=force, as_json=as_json, folder=project)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.text import Text
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.cli.preview import failed
 from plimsoll.engine.errors import EngineError
+from plimsoll.localcloud.faults import FaultError, parse_fault
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.report import report, to_json
@@ -23,7 +24,7 @@ from plimsoll.settings.load import from_stack, is_environment
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from rich.console import Console
 
@@ -39,6 +40,7 @@ def run(
     timeout: float,
     seeds: Path | None,
     policy_config: Path | None,
+    faults: Sequence[str],
     as_json: bool,
     folder: Path | None,
 ) -> None:
@@ -64,8 +66,11 @@ def run(
                 timeout=timeout,
                 seeds=seeds,
                 policy_config=policy_config,
+                faults=tuple(map(parse_fault, faults)),
             )
             found = rehearse(job, say, kept.append if keep else lambda _: None)
+    except FaultError as error:
+        refuse([Fault(str(error), rule="rehearse/fault")], as_json=as_json)
     except SettingsError as error:
         _say_kept(kept, err)
         refuse(error.faults, as_json=as_json)

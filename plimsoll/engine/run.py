@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +17,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -32,6 +29,7 @@ from plimsoll.engine import host
 from plimsoll.engine.cache import Origin
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.events import PolicyViolation, StepEvent, Summary, parse_event
+from plimsoll.engine.locks import explain, parse_locks
 from plimsoll.preview.plan import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -56,10 +54,6 @@ MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """What the engine allows itself; gRPC's own limit of 4 MB is too small for a large resource's event."""
 
 
-_LOCK: Final = re.compile(r"created by (.+ \(pid \d+\)) at (\S+)")
-"""Who holds a lock, as the file backend says it (`pkg/backend/diy/lock.go`)."""
-
-
 class ExitCode(IntEnum):
     """What the engine's exit codes mean (`sdk/go/common/util/cmdutil/exit.go`).
 
@@ -76,29 +70,32 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where the engine keeps what it knows, and what it attaches to.
+    """Where the engine keeps what it knows, and what it attaches to; by default the user's own, all of it.
 
     `backend` is the folder of the state, `home` the engine's own (`PULUMI_HOME`); both are made. `providers`
     are packages and the loopback ports on which somebody serves them. The passphrase encrypts secrets in the
     state. `environment` is added last.
     """
 
-    backend: Path
-    home: Path
-    passphrase: str = field(repr=False)
+    backend: Path | None = None
+    home: Path | None = None
+    passphrase: str | None = field(default=None, repr=False)
     providers: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def variables(self) -> dict[str, str]:
         """What the engine must find in its environment, besides what the user has there."""
         variables = {
-            "PULUMI_BACKEND_URL": self.backend.absolute().as_uri(),
-            "PULUMI_HOME": str(self.home.absolute()),
-            "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # which has `--event-log`
         }
+        if self.backend is not None:
+            variables["PULUMI_BACKEND_URL"] = self.backend.absolute().as_uri()
+            variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        if self.home is not None:
+            variables["PULUMI_HOME"] = str(self.home.absolute())
+        if self.passphrase is not None:
+            variables["PULUMI_CONFIG_PASSPHRASE"] = self.passphrase
         if self.providers:
             attached = (f"{package}:{port}" for package, port in sorted(self.providers.items()))
             variables["PULUMI_DEBUG_PROVIDERS"] = ",".join(attached)
@@ -137,11 +134,6 @@ class Ran:
         summaries = [event for event in self.events if isinstance(event, Summary)]
         return summaries[-1] if summaries else None
 
-    def _cancel(self) -> str:
-        """The command that takes the lock away."""
-        named = [pair for pair in pairwise(self.arguments) if pair[0] == "--stack"]
-        return shlex.join(["pulumi", "cancel", *(named[0] if named else ())])
-
     def masked(self, mask: Callable[[str], str]) -> Ran:
         """The same, with `mask` over whatever was said in it: both streams, diagnostics, policies' texts."""
         events = tuple(
@@ -158,12 +150,12 @@ class Ran:
             return None
         command = f"pulumi {' '.join(self.arguments[:1])}"
         if "is currently locked by" in self.stderr + self.stdout:
-            who = [f"{one} since {since}" for one, since in _LOCK.findall(self.stderr + self.stdout)]
-            message = f"`{command}` cannot go on: another process is changing the stack"
+            held = "; ".join(map(explain, parse_locks(self.stderr + self.stdout)))
+            message = f"`{command}` cannot go on: the stack is {held or 'locked by another process'}"
             return EngineError(
                 Failure.LOCKED,
-                ": ".join([message, *([", ".join(dict.fromkeys(who))] if who else [])]),
-                f"wait for it; if it is there no more (a crash leaves the lock), run: {self._cancel()}",
+                message,
+                "wait for it; where it has ended, `plimsoll recover` clears the lock and what it left undone",
             )
         said = [event.message for event in self.diagnostics if event.severity is Severity.ERROR]
         blocking = [f"{event.policy}: {event.message}" for event in self.violations if event.blocks]
@@ -180,7 +172,7 @@ class Engine:
     def __init__(self, installation: Installation, workspace: Workspace) -> None:
         self.installation = installation
         self.workspace = workspace
-        for folder in (workspace.backend, workspace.home):
+        for folder in filter(None, (workspace.backend, workspace.home)):
             folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self) -> dict[str, str]:

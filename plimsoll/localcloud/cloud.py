@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from plimsoll.guest.policy_pack import Mask
+from plimsoll.localcloud.faults import Fault, Faults
+from plimsoll.localcloud.injection import Injector
 from plimsoll.localcloud.judge import Judge, Judgement
 from plimsoll.localcloud.listening import Serving
 from plimsoll.localcloud.outputs import Asked, answer, identify
@@ -39,16 +41,27 @@ def packages_of(plan: Plan) -> frozenset[str]:
 class LocalCloud:
     """A cloud that lives as long as the `with` block; its `state` file lives on. One engine at a time.
 
-    `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Entering
-    raises `state.StateError` where the file is in use or no such file, and `sdk.SdkError` where the
-    interpreter cannot be asked, `listening.PortError` where no port can be had.
+    `packages` are served beside those that have an SDK under `interpreter`, the project's Python; `faults`
+    go wrong. Entering raises `state.StateError` where the file is in use or no such file, `sdk.SdkError` where
+    the interpreter cannot be asked, and `listening.PortError` where no port can be had.
     """
 
     state: State
     environment: Mapping[str, str]
     """What the engine has to find in its environment."""
 
-    def __init__(self, *, interpreter: Path, state: Path, packages: Iterable[str] = ()) -> None:
+    faults: Faults
+    """What goes wrong, and how far it has come."""
+
+    def __init__(
+        self,
+        *,
+        interpreter: Path,
+        state: Path,
+        packages: Iterable[str] = (),
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        self.faults = Faults(faults)
         self._path = state
         self._packages = frozenset(packages)
         self._sdks = InstalledSdks(interpreter)
@@ -62,7 +75,10 @@ class LocalCloud:
             served = sorted(self._packages | self._sdks.packages().keys())
             self.state = State(self._path)
             opening.callback(self.state.close)
-            port = opening.enter_context(Serving(Providers(self.state, self._judge), self._mask))
+            injector = Injector(self.faults)
+            serving = Serving(Providers(self.state, self._judge), self._mask, [injector])
+            port = opening.enter_context(serving)
+            opening.callback(injector.close)
             self.environment = {
                 "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in served),
                 # It would look on the network for the plugins of the state: 2.5 s an operation.

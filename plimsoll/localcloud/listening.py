@@ -12,7 +12,7 @@ from typing_extensions import override
 from plimsoll.guest.policy_pack import Mask, marked_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """As the engine allows itself; gRPC's own limit of 4 MB is too small for an archive."""
@@ -26,19 +26,25 @@ class PortError(Exception):
 
 
 class Serving:
-    """Serves providers while the `with` block lasts; entering gives the port. `mask` learns each secret.
+    """Serves providers while the `with` block lasts; entering gives the port. `mask` learns each secret,
+    and `interceptors` stand before every call.
 
     Not a generator: one that nobody closed would complain when the interpreter ends.
     """
 
-    def __init__(self, providers: provider_pb2_grpc.ResourceProviderServicer, mask: Mask) -> None:
+    def __init__(
+        self,
+        providers: provider_pb2_grpc.ResourceProviderServicer,
+        mask: Mask,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
+    ) -> None:
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
         ]
         workers = ThreadPoolExecutor(max_workers=8)
-        self._server = grpc.server(workers, interceptors=[_Ear(mask)], options=options)
+        self._server = grpc.server(workers, interceptors=[_Ear(mask), *interceptors], options=options)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, self._server)
 
     def __enter__(self) -> int:

@@ -15,7 +15,7 @@ from plimsoll.localcloud.templates import ALPHABETS, Scope, fill, pick
 from plimsoll.localcloud.wire import UNKNOWN, bare, is_secret, same, secret, signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from plimsoll.localcloud.rules import Rules
     from plimsoll.localcloud.sdk import Shape
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SCOPES: Final = ("project", "region", "location", "zone")
 """Properties that a resource takes from its provider's configuration where it does not say them itself."""
+
+_SEGMENT: Final = re.compile(r'"[^"]*"|[^.\[\]"]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,32 @@ def seen_through(inputs: Wire, live: Wire) -> Wire:
             ]
         case _:
             return live
+
+
+def left_alone(inputs: Wire, live: Wire, paths: Iterable[str]) -> Wire:
+    """Inputs of an update, with what is live at paths that the program ignores and says nothing of.
+
+    So bridged providers do: an ignored property that somebody else has set is no difference, and is not
+    sent. A path is the engine's (`template.labels`, `containers[0].image`).
+    """
+    for path in paths:
+        inputs = _left_alone(inputs, bare(live), [part.strip('"') for part in _SEGMENT.findall(path)])
+    return inputs
+
+
+def _left_alone(inputs: Wire, live: Wire, segments: list[str]) -> Wire:
+    if not segments:
+        return live if inputs is None else inputs
+    first, *rest = segments
+    match inputs, live:
+        case dict(), dict() if live.get(first) is not None and (rest == [] or inputs.get(first) is not None):
+            return {**inputs, first: _left_alone(inputs.get(first), bare(live[first]), rest)}
+        case list(), list() if first.isdecimal() and int(first) < min(len(inputs), len(live)):
+            index = int(first)
+            inner = _left_alone(inputs[index], bare(live[index]), rest)
+            return [*inputs[:index], inner, *inputs[index + 1 :]]
+        case _:
+            return inputs
 
 
 def known_before(old: Properties, new: Properties, inputs: Properties) -> Properties:

@@ -12,7 +12,16 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from typing_extensions import override
 
 from plimsoll.localcloud.diff import Kind
-from plimsoll.localcloud.outputs import SCOPES, Asked, answer, identify, known_before, seen_through, settled
+from plimsoll.localcloud.outputs import (
+    SCOPES,
+    Asked,
+    answer,
+    identify,
+    known_before,
+    left_alone,
+    seen_through,
+    settled,
+)
 from plimsoll.localcloud.randoms import MAKERS
 from plimsoll.localcloud.rules import Rule, load_rules
 from plimsoll.localcloud.sdk import SdkError
@@ -186,6 +195,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
                 f"Error 404: {type_} {request.id} is gone from the cloud. `pulumi refresh` takes it out of "
                 "the state, and the next update creates it again",
             )
+        inputs = left_alone(inputs, found.properties, request.ignoreChanges)
         asked, rule = self._ask(type_, inputs, context)
         # What somebody else has set, and this program never did, stays.
         kept = {

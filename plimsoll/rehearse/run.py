@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from plimsoll.engine.events import Event, PolicyViolation
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
+    from plimsoll.localcloud.faults import Fault, Faults
     from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
@@ -65,6 +66,7 @@ class Job:
 
     `timeout` is seconds for one command of the engine. `seeds` is a file of what exists already when REF
     comes up, `policy_config` one for the policy pack, where it is not `policies/config/ENVIRONMENT.json`.
+    `faults` go wrong while the change is applied, which must be able to go on after them.
     """
 
     project: Project
@@ -74,6 +76,7 @@ class Job:
     timeout: float = 600.0
     seeds: Path | None = None
     policy_config: Path | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 def rehearse(
@@ -116,7 +119,7 @@ def rehearse(
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
             seed(cloud, seeds)
             base = _bring_up(stage, commit)
-            change = _change(stage, base, commit, job.policy_config)
+            change = _change(stage, base, commit, job)
             judgement = cloud.judgement
     return Rehearsal(
         project=job.project.name,
@@ -161,6 +164,7 @@ class _Stage:
     ) -> None:
         self.workspace = workspace
         self.say = on_progress
+        self.faults = cloud.faults
         self._installation = installation
         self._mask = cloud.mask
         self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
@@ -262,8 +266,8 @@ class _Changed:
     notes: tuple[str, ...]
 
 
-def _change(stage: _Stage, base: Environment | None, commit: Commit, policy_config: Path | None) -> _Changed:
-    """Preview the working tree with its policies, apply it, and preview it again."""
+def _change(stage: _Stage, base: Environment | None, commit: Commit, job: Job) -> _Changed:
+    """Preview the working tree with its policies, apply it whatever goes wrong, and preview it again."""
     workspace = stage.workspace
     change = workspace.put_to_work(CHANGE)
     if change is None:
@@ -280,7 +284,7 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit, policy_conf
         )
     _set_secrets(stage, change)
     pack = workspace.find_pack()
-    policies = _policies(pack, policy_config, workspace.stack)
+    policies = _policies(pack, job.policy_config, workspace.stack)
     stage.say("previewing the working tree")
     preview = stage.run("preview", *policies, said="previewing the working tree")
     refused = _refused(preview)
@@ -301,12 +305,11 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit, policy_conf
     again = None if shown.changed or refused else preview
     failed: tuple[str, ...] = ()
     if not refused and again is None:
-        stage.say("applying the change")
-        applied = stage.run("up", "--yes", "--skip-preview", said="applying the change")
-        failed = _errors(applied) if applied.exit_code else ()
+        failed = _apply(stage, job.faults)
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
+    notes.extend(_faulty(stage.faults, failed))
     return _Changed(
         changes=shown,
         violations=tuple(dict.fromkeys(violations)),
@@ -334,6 +337,32 @@ def _policies(pack: Path | None, config: Path | None, stack: str) -> tuple[str, 
         config = by_itself
     configured = ("--policy-pack-config", str(config.absolute())) if config else ()
     return ("--policy-pack", str(pack), *configured)
+
+
+def _apply(stage: _Stage, faults: tuple[Fault, ...]) -> tuple[str, ...]:
+    """Apply the change, and go on after each fault as whoever sees it would. Gives why it failed, if so."""
+    stage.faults.arm(faults)
+    struck, said = 0, "applying the change"
+    stage.say(said)
+    applied = stage.run("up", "--yes", "--skip-preview", said=said)
+    while applied.exit_code and len(stage.faults.struck) > struck:
+        # None strikes a second time, so this ends.
+        struck, said = len(stage.faults.struck), "going on after a fault"
+        stage.faults.lift()
+        stage.say(said)
+        applied = stage.run("up", "--yes", "--skip-preview", said=said)
+    return _errors(applied) if applied.exit_code else ()
+
+
+def _faulty(faults: Faults, failed: tuple[str, ...]) -> Iterator[str]:
+    """What became of the faults that were asked for."""
+    for fault, name in faults.struck:
+        after = (
+            "and what the next update met is above" if failed else "and the change was finished all the same"
+        )
+        yield f"the fault {fault} struck {name}, as asked, {after}"
+    for fault in faults.unmet:
+        yield f"the fault {fault} never struck: nothing of the kind was done so often"
 
 
 def _set_secrets(stage: _Stage, environment: Environment) -> None:

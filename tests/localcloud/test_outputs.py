@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.localcloud.outputs import Asked, answer, identify, known_before, seen_through
+from plimsoll.localcloud.outputs import Asked, answer, identify, known_before, left_alone, seen_through
 from plimsoll.localcloud.randoms import LOWER, MAKERS, SPECIAL, make_text
 from plimsoll.localcloud.rules import DATA, Rule, load_rules
 from plimsoll.localcloud.wire import UNKNOWN, bare, has_unknown, is_secret, same, secret
@@ -267,3 +267,25 @@ def test_the_data_have_a_date_and_a_source():
     for file in DATA.glob("*.json"):
         assert '"as_of": "202' in file.read_text(encoding="utf-8")
         assert '"source": "' in file.read_text(encoding="utf-8")
+
+
+LIVE = {"labels": {"a": "1"}, "containers": [{"image": "v10", "args": ["x"]}], "note": "live"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "paths", "kept"),
+    [
+        ({}, ["labels"], {"labels": {"a": "1"}}),
+        ({"labels": {"b": "2"}}, ["labels"], {"labels": {"b": "2"}}),
+        ({"labels": {}}, ['labels["a"]'], {"labels": {"a": "1"}}),
+        (
+            {"containers": [{}]},
+            ["containers[0].image", "note"],
+            {"containers": [{"image": "v10"}], "note": "live"},
+        ),
+        ({"containers": []}, ["containers[0].image"], {"containers": []}),
+        ({}, ["labels.a", "nothing", "containers[0].image", ""], {}),
+    ],
+)
+def test_what_the_program_ignores_and_says_nothing_of_is_left_alone(inputs, paths, kept):
+    assert left_alone(inputs, LIVE, paths) == kept

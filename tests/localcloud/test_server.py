@@ -54,9 +54,18 @@ class Connection:
             provider_pb2.DiffRequest(urn=urn(type_), id="x", old_inputs=write(old), news=write(new))
         )
 
-    def create(self, type_: str, inputs: Properties, *, name: str = "it", preview: bool = False):
+    def create(
+        self,
+        type_: str,
+        inputs: Properties,
+        *,
+        name: str = "it",
+        preview: bool = False,
+        timeout: float | None = None,
+    ):
         made = self.provider.Create(
-            provider_pb2.CreateRequest(urn=urn(type_, name), properties=write(inputs), preview=preview)
+            provider_pb2.CreateRequest(urn=urn(type_, name), properties=write(inputs), preview=preview),
+            timeout=timeout,
         )
         return made.id, read(made.properties)
 

@@ -51,6 +51,7 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
         (("a/../b c",), "stack/name", "use up to 100 letters"),
         (("dev", "--seed", "nowhere"), "rehearse/seed", "write one such object a line"),
         (("dev", "--policy-pack-config", "Pulumi.yaml"), "rehearse/policy-config", "write a JSON object"),
+        (("dev", "--fault", "create:0"), "rehearse/fault", "such as create:2"),
     ],
 )
 def test_wrong_input_is_one_error(

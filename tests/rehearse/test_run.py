@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.localcloud.faults import parse_fault
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.plan import Step
 from plimsoll.rehearse.failure import RehearsalError
@@ -51,6 +52,19 @@ def test_a_foreign_program_comes_up_and_settles_and_the_checkout_is_as_before(
     assert found.changes.same > 1
     assert repository.fingerprint() == before
     assert list(temporary.iterdir()) == []
+
+
+def test_a_change_is_finished_after_each_fault_that_was_asked_for(foreign: Callable[[str], Repository]):
+    garden = foreign("garden")
+    garden.write({"environments/Pulumi.dev.yaml": DEV_GARDEN})
+    asked = ["create", "create:2=quota", "create:9"]
+    found = rehearsed(garden, faults=tuple(map(parse_fault, asked)))
+    assert (found.settled, found.failed) == (True, ())
+    first, second, never = found.notes
+    assert first.startswith("the fault create=fails struck ")
+    assert second.startswith("the fault create:2=quota struck ")
+    assert second.endswith("as asked, and the change was finished all the same")
+    assert never == "the fault create:9=fails never struck: nothing of the kind was done so often"
 
 
 def test_another_layout_changes_what_its_edit_changes(foreign: Callable[[str], Repository]):
