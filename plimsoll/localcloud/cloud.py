@@ -8,20 +8,25 @@ with LocalCloud(packages=["gcp", "vercel"], interpreter=python, state=folder / "
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from plimsoll.localcloud.judge import Judge, Judgement
 from plimsoll.localcloud.outputs import Asked, answer, identify
+from plimsoll.localcloud.plugins import Plugins
+from plimsoll.localcloud.proxy import PassOn, Proxy
 from plimsoll.localcloud.rules import Rule, load_rules, package
+from plimsoll.localcloud.running import PATIENCE
 from plimsoll.localcloud.sdk import InstalledSdks
 from plimsoll.localcloud.server import Providers, serving
 from plimsoll.localcloud.state import Record, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
 
+    from plimsoll.localcloud.plugins import PluginError
     from plimsoll.localcloud.wire import Properties
     from plimsoll.preview.plan import Plan
 
@@ -37,18 +42,32 @@ def packages_of(plan: Plan) -> frozenset[str]:
 class LocalCloud:
     """A cloud that lives as long as the `with` block; its `state` file lives on. One engine at a time.
 
-    `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Entering
-    raises `state.StateError` where the file is in use or no such file, and `sdk.SdkError` where the
-    interpreter cannot be asked.
+    `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Where
+    `plugins` has a package's real provider, that judges; it is started in `folder`, the program's, and has
+    `patience` seconds for each answer. Entering raises `state.StateError` where the file is in use or no such
+    file, and `sdk.SdkError` where the interpreter cannot be asked.
     """
 
     state: State
-    environment: Mapping[str, str]
-    """What the engine has to find in its environment."""
 
-    def __init__(self, *, interpreter: Path, state: Path, packages: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        interpreter: Path,
+        state: Path,
+        packages: Iterable[str] = (),
+        plugins: Plugins | None = None,
+        folder: Path | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         self._path = state
         self._packages = frozenset(packages)
+        self._plugins = plugins or Plugins()
+        self._folder = folder
+        self._patience = patience
+        self._ports: dict[str, int] = {}
+        self._proxies: dict[str, Proxy] = {}
+        self._versions: Mapping[str, str] = {}
         self._sdks = InstalledSdks(interpreter)
         self._judge = Judge(self._sdks, load_rules())
         self._open = ExitStack()
@@ -56,17 +75,46 @@ class LocalCloud:
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             opening.callback(self._sdks.close)
-            served = sorted(self._packages | self._sdks.packages().keys())
+            self._versions = self._sdks.packages()
             self.state = State(self._path)
             opening.callback(self.state.close)
-            port = opening.enter_context(serving(Providers(self.state, self._judge)))
-            self.environment = {
-                "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in served),
-                # It would look on the network for the plugins of the state: 2.5 s an operation.
-                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            }
+            self._ports[""] = opening.enter_context(serving(Providers(self.state, self._judge)))
             self._open = opening.pop_all()
+        try:
+            named = (self._plugins.named or {}).keys()
+            for package in sorted(self._packages | self._versions.keys() | named):
+                self.serve(package)
+        except BaseException:
+            self._open.close()
+            raise
         return self
+
+    def serve(self, package: str) -> bool:
+        """Serve a package too, by its real provider where there is one; False where it is served already."""
+        if package in self._ports:
+            return False
+        plugin = self._plugins.find(package, self._versions.get(package, ""))
+        if plugin is None:
+            self._ports[package] = self._ports[""]
+            return True
+        home = Path(self._open.enter_context(TemporaryDirectory(prefix="plimsoll-provider-")))
+        proxy = Proxy(
+            self.state, self._judge, plugin, home=home, folder=self._folder, patience=self._patience
+        )
+        self._open.callback(proxy.close)
+        self._ports[package] = self._open.enter_context(serving(proxy, [PassOn(proxy)]))
+        self._proxies[package] = proxy
+        return True
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the engine has to find in its environment."""
+        attached = [f"{package}:{port}" for package, port in sorted(self._ports.items()) if package]
+        return {
+            "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
+            # It would look on the network for the plugins of the state: 2.5 s an operation.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,7 +129,17 @@ class LocalCloud:
     @property
     def judgement(self) -> Judgement:
         """Which judge is at work, and which types it could not judge so far."""
-        return self._judge.judgement
+        providers = {
+            package: " ".join(filter(None, ["provider", proxy.version, "(plugin)"]))
+            for package, proxy in self._proxies.items()
+            if proxy.asked
+        }
+        return self._judge.judgement(providers)
+
+    @property
+    def failure(self) -> PluginError | None:
+        """What first went wrong with a real provider itself: it is no provider, hangs, or has ended."""
+        return next((proxy.failure for proxy in self._proxies.values() if proxy.failure), None)
 
     def seed(self, type_: str, id_: str, inputs: Properties, properties: Properties | None = None) -> Record:
         """Let something exist already, so that a program can import it or collide with it.
