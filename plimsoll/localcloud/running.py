@@ -139,7 +139,6 @@ class Running:
             self._fail(f"has not answered {method} within {self._patience:g} s")
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             self._fail_if_ended(f"while it was asked {method}")
-            self._fail(f"speaks another protocol, or none ({error.details()})")
 
     def _fail_if_ended(self, when: str) -> None:
         # A connection breaks a moment before its process is seen to have ended.
