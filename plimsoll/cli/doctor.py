@@ -24,6 +24,7 @@ from plimsoll.cli.options import Goal
 from plimsoll.cli.output import Exit, print_json, relative, show
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.find import find
+from plimsoll.localcloud.plugins import find_installed
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import find_interpreter
 from plimsoll.settings.errors import SettingsError
@@ -278,12 +279,17 @@ def _commands(machine: Machine) -> Iterator[Finding]:
 
 def _plugins(machine: Machine, packages: MappingType[str, str]) -> Iterator[Finding]:
     """The real providers. The engine fetches a missing one itself, where it may reach the internet."""
-    folder = machine.pulumi_home / "plugins"
     for package, version in sorted(packages.items()):
         ambient = machine.which(f"pulumi-resource-{package}")
-        present = ambient is not None or any(folder.glob(f"resource-{package}-v{version}*"))
+        found = find_installed(machine.pulumi_home, package, version)
+        judges = (
+            f"`plimsoll rehearse` asks {found.version}"
+            if found
+            else f"`plimsoll rehearse` does without; `pulumi plugin install resource {package} {version}`"
+        )
+        present = ambient is not None or (found is not None and found.version == version)
         said = version if present else f"{version} is not installed; `pulumi up` fetches it"
-        yield Finding(f"provider plugin {package}", present=present, said=said)
+        yield Finding(f"provider plugin {package}", present=present, said=f"{said}; {judges}")
 
 
 def _credential(machine: Machine, project: Project, credential: Credential) -> Finding:

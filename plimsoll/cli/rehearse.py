@@ -11,6 +11,7 @@ import typer
 
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.engine.errors import EngineError
+from plimsoll.localcloud.plugins import PluginError, read_choices
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.report import report, to_json
@@ -20,7 +21,7 @@ from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from rich.console import Console
 
@@ -29,17 +30,26 @@ _SIGNALLED: Final = 128
 
 
 def run(
-    environment: str, *, ref: str | None, keep: bool, timeout: float, as_json: bool, folder: Path | None
+    environment: str,
+    *,
+    ref: str | None,
+    keep: bool,
+    timeout: float,
+    providers: Sequence[str],
+    as_json: bool,
+    folder: Path | None,
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
     err = console(stderr=True)
     try:
         with _progress(err, quiet=as_json) as say:
-            job = Job(find_project(folder or Path.cwd()), environment, ref, keep=keep, timeout=timeout)
+            project = find_project(folder or Path.cwd())
+            named = read_choices(providers)
+            job = Job(project, environment, ref, keep=keep, timeout=timeout, providers=named)
             found = rehearse(job, say)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
-    except (EngineError, PreviewError, RehearsalError) as error:
+    except (EngineError, PluginError, PreviewError, RehearsalError) as error:
         refuse([_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
         err.print(f"interrupted by {interrupted}; no process and no folder of it is left")
@@ -51,8 +61,10 @@ def run(
     raise typer.Exit(Exit.DONE if found.promising else Exit.BROKEN)
 
 
-def _fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
+def _fault(error: EngineError | PluginError | PreviewError | RehearsalError) -> Fault:
     match error:
+        case PluginError():
+            return Fault(str(error), rule="rehearse/provider", remedy=error.remedy)
         case EngineError():
             return Fault(error.message, rule=f"engine/{error.failure.value}", remedy=error.remedy or None)
         case PreviewError():

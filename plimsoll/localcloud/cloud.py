@@ -101,8 +101,9 @@ class LocalCloud:
         proxy = Proxy(
             self.state, self._judge, plugin, home=home, folder=self._folder, patience=self._patience
         )
-        self._open.callback(proxy.close)
         self._ports[package] = self._open.enter_context(serving(proxy, [PassOn(proxy)]))
+        # First of all: whoever waits for an answer of its provider need not wait any more.
+        self._open.callback(proxy.close)
         self._proxies[package] = proxy
         return True
 

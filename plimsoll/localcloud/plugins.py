@@ -37,10 +37,11 @@ class PluginError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """The program that a package's real provider is."""
+    """The program that a package's real provider is. `version` is that of its folder, "" where none says."""
 
     package: str
     path: Path
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ def find_installed(home: Path, package: str, wanted: str = "") -> Plugin | None:
     if Version.is_valid(wanted):
         pinned = Version.parse(wanted)
         if pinned in found:
-            return Plugin(package, found[pinned])
+            return Plugin(package, found[pinned], wanted)
         found = {version: path for version, path in found.items() if version.major == pinned.major}
-    return Plugin(package, found[max(found)]) if found else None
+    return Plugin(package, found[max(found)], str(max(found))) if found else None
 
 
 def read_choices(written: Iterable[str]) -> dict[str, Path | None]:

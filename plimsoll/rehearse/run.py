@@ -9,7 +9,8 @@ import os
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.engine import run as engine_run
@@ -17,6 +18,7 @@ from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
+from plimsoll.localcloud.plugins import Plugins
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -33,8 +35,7 @@ from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from plimsoll.engine.errors import EngineError
     from plimsoll.engine.events import Event
@@ -57,7 +58,8 @@ _MOST_PACKAGES: Final = 20
 class Job:
     """What to rehearse: `environment` of `project`, from `ref` (where HEAD left the default branch) to here.
 
-    `timeout` is seconds for one command of the engine.
+    `timeout` is seconds for one command of the engine. `providers` are the programs of the real providers to
+    ask, by package, None for nobody; other packages are judged by the plugin in the user's `PULUMI_HOME`.
     """
 
     project: Project
@@ -65,6 +67,7 @@ class Job:
     ref: str | None = None
     keep: bool = False
     timeout: float = 600.0
+    providers: Mapping[str, Path | None] = field(default_factory=dict)
 
 
 def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
@@ -94,7 +97,7 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
             on_progress(f"copying {commit.label} and the working tree")
             workspace.fill(commit)
             python = workspace.make_python(interpreter)
-        with _cloud(workspace, python) as cloud, interruptions.allowed():
+        with _cloud(workspace, python, job) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
             base = _bring_up(stage, commit)
             change = _change(stage, base, commit)
@@ -120,10 +123,15 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
 
 
 @contextmanager
-def _cloud(workspace: Workspace, python: Path) -> Generator[LocalCloud]:
+def _cloud(workspace: Workspace, python: Path, job: Job) -> Generator[LocalCloud]:
+    users = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     try:
         with LocalCloud(
-            interpreter=python, state=workspace.folder / "cloud.jsonl", packages=[DYNAMIC]
+            interpreter=python,
+            state=workspace.folder / "cloud.jsonl",
+            packages=[DYNAMIC],
+            plugins=Plugins(users, job.providers),
+            folder=workspace.project_folder,
         ) as cloud:
             yield cloud
     except (SdkError, StateError) as error:
@@ -144,14 +152,15 @@ class _Stage:
         self.workspace = workspace
         self.say = on_progress
         self._installation = installation
-        self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
+        self._cloud = cloud
         self._timeout = timeout
 
     def run(self, *arguments: str, said: str = "") -> Ran:
         """Run one command on the environment's stack, however it ends.
 
-        A package without an SDK is only known to be needed when the engine asks for it: then it is served
-        too, and the command goes on where it stopped.
+        Raises RehearsalError where a real provider cannot be asked, which is nobody's change. A package
+        without an SDK is only known to be needed when the engine asks for it: then it is served too, and the
+        command goes on where it stopped.
         """
         for _ in range(_MOST_PACKAGES):
             ran = self._engine().run(
@@ -160,10 +169,11 @@ class _Stage:
                 timeout=self._timeout,
                 on_event=lambda event: self._hear(event, said),
             )
+            if ran.exit_code and (failure := self._cloud.failure) is not None:
+                raise RehearsalError("rehearse/provider", str(failure), failure.remedy)
             missing = _missing_package(ran)
-            if missing is None or f"{missing}:" in self._attached:
+            if missing is None or not self._cloud.serve(missing):
                 return ran
-            self._attached += f",{missing}:{self._attached.rpartition(':')[2]}"
         return ran
 
     def require(self, *arguments: str, said: str = "") -> Ran:
@@ -176,7 +186,7 @@ class _Stage:
     def _engine(self) -> Engine:
         folder = self.workspace.folder
         environment = {
-            "PULUMI_DEBUG_PROVIDERS": self._attached,
+            "PULUMI_DEBUG_PROVIDERS": self._cloud.environment["PULUMI_DEBUG_PROVIDERS"],
             # Nothing is written beside the user's packages, and what is compiled there already is used.
             "PYTHONDONTWRITEBYTECODE": "1",
         }

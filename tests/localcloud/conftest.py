@@ -43,10 +43,10 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 def install_plugin(folder: Path, package: str = "harbour") -> Path:
-    """The bridged provider of `bridged.py` as a plugin's program in a folder."""
+    """The provider of tests/foreign/harbour as a plugin's program in a folder, for any package."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / f"pulumi-resource-{package}"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "bridged.py"}" "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FOREIGN / "harbour/provider.py"}" "$@"\n')
     program.chmod(0o755)
     return program
 

@@ -1,4 +1,4 @@
-"""A real provider as judge, over real connections: the plugin is a process, and behaves as bridged ones do."""
+"""A real provider as judge, over real connections: the plugin is a process, as bridged ones are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from plimsoll.localcloud.wire import bare, has_unknown, is_secret, read, secret,
 from tests.localcloud.conftest import install_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
 BERTH = "urn:pulumi:dev::project::harbour:index:Berth::one"
 TYPE = "harbour:index:Berth"
@@ -310,7 +310,8 @@ from plimsoll.localcloud.plugins import Plugins
 from tests.localcloud.test_real_provider import connect, seen_by
 
 state, plugin = map(Path, sys.argv[1:])
-with LocalCloud(interpreter=Path(sys.executable), state=state, plugins=Plugins(named={"harbour": plugin})) as cloud:
+plugins = Plugins(named={"harbour": plugin})
+with LocalCloud(interpreter=Path(sys.executable), state=state, plugins=plugins) as cloud:
     print(int(seen_by(connect(cloud))["process"]), flush=True)
     time.sleep(60)
 """
@@ -377,7 +378,7 @@ def test_the_report_says_who_judged(cloud: LocalCloud, harbour: Any):
     random = "random:index/randomPet:RandomPet"
     connect(cloud, "random").Check(provider_pb2.CheckRequest(urn=f"urn:pulumi:dev::p::{random}::pet"))
     assert cloud.judgement.judge == (
-        "harbour: provider 1.4.2 (plugin) · random: installed SDK classes and replacement data of 2026-11-23; "
-        "no provider was asked"
+        "harbour: provider 1.4.2 (plugin) · "
+        "random: installed SDK classes and replacement data of 2026-11-23; no provider was asked"
     )
     assert cloud.judgement.unproven == ("random",)

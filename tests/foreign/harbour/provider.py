@@ -1,7 +1,7 @@
-"""A provider that behaves as bridged ones do, as a program: `python bridged.py ENGINE` prints its port.
+"""A provider that behaves as bridged ones do, as a program: `python provider.py ENGINE` prints its port.
 
-Whatever package it is started for, it has berths ("…:index:Berth") and moorings that are made of a berth's
-outputs. It refuses to do anything real, and says so in the file that its HOME has: nothing of it may be asked.
+Whatever package it is started for, it has berths ("…:index:Berth") and moorings, which read a berth's outputs.
+It does nothing real, and fails where it is asked for that.
 """
 
 from __future__ import annotations
@@ -125,17 +125,17 @@ class Bridged(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=struct(inputs), failures=failures)
 
     def state(self, context, olds):
-        """Its own state, which must be of its own types."""
-        for name, kind in COMPUTED.items():
-            value = bare(olds.get(name))
-            if not isinstance(value, kind) or value in (TEXT, FLAG, LIST):
-                context.abort(grpc.StatusCode.INTERNAL, f"state: {name} is no {kind.__name__}: {value!r}")
-        if not isinstance(olds["dock"]["depth"], float) or "__meta" not in olds:
-            context.abort(grpc.StatusCode.INTERNAL, "state: no depth, or no notes of the provider's own")
+        """Its own state. What is missing there is nothing; what is there must be of its own types."""
+        computed = {**COMPUTED, "depth": float}
+        for name, value in {**olds, **olds.get("dock", {})}.items():
+            if name in computed and not isinstance(bare(value), computed[name]):
+                context.abort(grpc.StatusCode.INTERNAL, f"state: {name} is not {computed[name].__name__}")
+            if bare(value) in (TEXT, FLAG, LIST):
+                context.abort(grpc.StatusCode.INTERNAL, f"state: {name} is unknown")
         return olds
 
     def planned(self, inputs):
-        """What a new resource will be like, as far as it can be told; `ADDED` is what it adds by itself."""
+        """What a new resource will be like, as far as it can be told."""
         if "size" not in inputs:
             return {name: value for name, value in inputs.items() if name != "__defaults"}
         return {
@@ -156,14 +156,16 @@ class Bridged(provider_pb2_grpc.ResourceProviderServicer):
         olds, news = MessageToDict(request.olds), MessageToDict(request.news)
         if "Berth" not in request.urn:
             changed = [name for name in news if news[name] != olds.get(name) or news[name] == TEXT]
-            return self.differs({name: "UPDATE" for name in changed}, news)
+            return self.differs(dict.fromkeys(changed, "UPDATE"), news)
         olds = self.state(context, olds)
         wanted = self.planned(news)
         kinds = {}
         for name in ("project", "name", "size", "length", "dock", "password"):
             old, new = bare(olds.get(name)), bare(wanted.get(name))
             if name == "dock":
-                new = {**new, "depth": new["depth"] if new["depth"] != TEXT else old["depth"]}
+                old = {"quay": "north", **old}
+                new = {name: value for name, value in new.items() if value != TEXT}
+                old = {name: value for name, value in old.items() if name != "depth" or name in new}
             if old != new:
                 kind = "ADD" if old is None else "DELETE" if new is None else "UPDATE"
                 kinds[name] = kind + ("_REPLACE" if name in ("project", "name", "size") else "")
@@ -186,7 +188,6 @@ class Bridged(provider_pb2_grpc.ResourceProviderServicer):
     # --- what it does in a preview alone
 
     def real(self, context, method):
-        (Path.home() / "real").write_text(method)
         context.abort(grpc.StatusCode.INTERNAL, f"{method} would have reached a real cloud")
 
     def Create(self, request, context):
@@ -202,7 +203,10 @@ class Bridged(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=struct(self.planned(news)))
         stays = {name: value for name, value in self.state(context, olds).items() if name in COMPUTED}
         planned = {**self.planned(news), "id": request.id, **stays, "etag": TEXT}
-        planned["dock"]["depth"] = olds["dock"]["depth"]
+        planned["dock"] = {
+            **planned["dock"],
+            "depth": news.get("dock", {}).get("depth", olds["dock"]["depth"]),
+        }
         return provider_pb2.UpdateResponse(properties=struct(planned))
 
     def Read(self, request, context):
@@ -215,7 +219,7 @@ class Bridged(provider_pb2_grpc.ResourceProviderServicer):
         if request.tok.endswith("lookUp"):
             context.abort(grpc.StatusCode.UNAVAILABLE, "no route to the harbour")
         returned = provider_pb2.InvokeResponse()
-        environment = {name: value for name, value in os.environ.items()}
+        environment = dict(os.environ)
         told = {"environment": environment, "config": self.config, "process": os.getpid()}
         getattr(returned, "return").CopyFrom(struct({**told, "folder": str(Path.cwd())}))
         return returned
