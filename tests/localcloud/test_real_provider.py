@@ -279,6 +279,18 @@ class TestProcesses:
         assert gone(process)
 
     @linux
+    def test_a_cloud_that_ends_waits_for_no_answer(self, tmp_path: Path, plugin: Path):
+        with cloud_with(tmp_path, plugin, patience=600) as cloud:
+            harbour = connect(cloud)
+            process = seen_by(harbour)["process"]
+            hanging = provider_pb2.CheckRequest(urn=BERTH, news=write({"name": "hangs"}))
+            answer = harbour.Check.future(hanging)
+            time.sleep(0.2)
+        assert gone(process)
+        with pytest.raises(grpc.RpcError):
+            answer.result()
+
+    @linux
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
     def test_they_end_however_ours_ends(self, tmp_path: Path, plugin: Path, number: signal.Signals):
         ours = subprocess.Popen(
