@@ -1,6 +1,6 @@
 """The local cloud in front of a package's real provider: it checks and compares, and we create, read, delete.
 
-Whatever is not answered here reaches the provider as it came, and its answers and errors come back whole.
+What is not answered here reaches the provider as it came, and its answers and errors come back whole.
 What a cloud would do is asked of the provider as a preview, and what it leaves unknown is filled
 (`unknowns`). It knows nothing of any vendor but the dated data about credentials (`data/providers.json`).
 
@@ -19,18 +19,19 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
+from google.protobuf.message_factory import GetMessageClass
 from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from plimsoll.localcloud.plugins import PluginError, environment_of, stand_in
 from plimsoll.localcloud.rules import load_rules
-from plimsoll.localcloud.running import PATIENCE, SERVICE, Running
+from plimsoll.localcloud.running import PATIENCE, Running
 from plimsoll.localcloud.schema import shape_of
 from plimsoll.localcloud.server import Providers, refuse
 from plimsoll.localcloud.wire import bare, is_secret, read, secret, type_of, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from google.protobuf import struct_pb2
@@ -53,6 +54,9 @@ ANSWERED: Final = frozenset(
     | {"Invoke", "List"}
 )
 """What is not passed on as it came."""
+
+
+_METHODS: Final = provider_pb2.DESCRIPTOR.services_by_name["ResourceProvider"].methods_by_name
 
 
 class Proxy(Providers):
@@ -140,13 +144,15 @@ class Proxy(Providers):
 
     # --- passing on
 
-    def send(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+    def forward(
+        self, method: str, request: Message, context: grpc.ServicerContext, kind: type[Answer]
+    ) -> Answer:
         """Ask the provider, and give its answer, or answer with its error and all that belongs to it."""
         running = self._ask_for(context)
         if method == "Check":
             self.asked = True
         try:
-            return running.ask(method, request, _metadata(context), self._patience)
+            answered = running.ask(method, request.SerializeToString(), _metadata(context), self._patience)
         except grpc.RpcError as error:
             try:
                 running.explain(error, method)
@@ -154,12 +160,7 @@ class Proxy(Providers):
                 self._give_up(context, broken)
             context.set_trailing_metadata(tuple((one.key, one.value) for one in error.trailing_metadata()))
             refuse(context, error.code(), error.details() or "")
-
-    def forward(
-        self, method: str, request: Message, context: grpc.ServicerContext, kind: type[Answer]
-    ) -> Answer:
-        """Ask the provider, as `send`, for an answer of a kind."""
-        return kind.FromString(self.send(method, request.SerializeToString(), context))
+        return kind.FromString(answered)
 
     @override
     def Handshake(
@@ -328,21 +329,31 @@ class Proxy(Providers):
 
 
 class PassOn(grpc.ServerInterceptor):
-    """Passes on, byte by byte, what the local cloud does not answer: methods of later engines too."""
+    """Passes on what the local cloud does not answer. The last of a server's interceptors."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
 
     @override
-    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:  # untyped in grpc
-        service, _, method = handler_call_details.method.removeprefix("/").partition("/")
-        if method in ANSWERED or service != SERVICE:
-            return continuation(handler_call_details)
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method.rpartition("/")[2]
+        if handler is None or handler.unary_unary is None or method in ANSWERED:
+            return handler
+        kind = GetMessageClass(_METHODS[method].output_type)
 
-        def pass_on(request: bytes, context: grpc.ServicerContext) -> bytes:
-            return self._proxy.send(method, request, context)
+        def pass_on(request: Message, context: grpc.ServicerContext) -> Message:
+            return self._proxy.forward(method, request, context, kind)
 
-        return grpc.unary_unary_rpc_method_handler(pass_on)
+        return grpc.unary_unary_rpc_method_handler(
+            pass_on,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
 
 
 def _metadata(context: grpc.ServicerContext) -> tuple[tuple[str, str | bytes], ...]:

@@ -25,7 +25,7 @@ from plimsoll.localcloud.unknowns import Filler
 from plimsoll.localcloud.wire import bare, has_unknown, read, type_of, write
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from plimsoll.localcloud.diff import Change
     from plimsoll.localcloud.judge import Judge
@@ -386,15 +386,15 @@ def _write_diff(changes: list[Change], *, deletes_first: bool = False) -> provid
 
 
 @contextmanager
-def serving(providers: Providers, interceptors: list[grpc.ServerInterceptor] | None = None) -> Generator[int]:
-    """Serve on a free loopback port, and give it."""
+def serving(providers: Providers, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> Generator[int]:
+    """Serve on a free loopback port, and give it. `interceptors` stand before every call."""
     options = [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.so_reuseport", 0),
     ]
     # A component that a real provider builds waits for the engine, which asks for its parts meanwhile.
-    server = grpc.server(ThreadPoolExecutor(max_workers=32), interceptors=interceptors, options=options)
+    server = grpc.server(ThreadPoolExecutor(max_workers=32), interceptors=list(interceptors), options=options)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
