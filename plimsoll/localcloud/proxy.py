@@ -55,7 +55,6 @@ ANSWERED: Final = frozenset(
 )
 """What is not passed on as it came."""
 
-
 _METHODS: Final = provider_pb2.DESCRIPTOR.services_by_name["ResourceProvider"].methods_by_name
 
 
@@ -124,12 +123,18 @@ class Proxy(Providers):
         refuse(context, grpc.StatusCode.FAILED_PRECONDITION, f"{error}: {error.remedy}")
 
     def _meet(self, engine: str, context: grpc.ServicerContext) -> None:
-        """Note which engine a connection belongs to, and end what belonged to engines that are gone."""
+        """Note which engine a new connection belongs to, and end what belonged to engines that are gone.
+
+        And what belonged to an older connection from the same port.
+        """
+        here = context.peer()
         with self._lock:
-            self._engines[context.peer()] = engine
+            self._engines[here] = engine
+            self._previewing.discard(here)
             known = {address for address, _ in self._running.values()} - {engine}
             gone = {address for address in known if not _listens(address)}
-            ended = [self._running.pop(peer)[1] for peer, (of, _) in [*self._running.items()] if of in gone]
+            left = [peer for peer, (of, _) in self._running.items() if of in gone or peer == here]
+            ended = [self._running.pop(peer)[1] for peer in left]
         for running in ended:
             running.close()
 
@@ -151,11 +156,13 @@ class Proxy(Providers):
         running = self._ask_for(context)
         if method == "Check":
             self.asked = True
+        # A component waits for its parts, which the engine makes one after another.
+        patience = self._patience * (10 if method in ("Construct", "Call") else 1)
         try:
-            answered = running.ask(method, request.SerializeToString(), _metadata(context), self._patience)
+            answered = running.ask(method, request.SerializeToString(), _metadata(context), patience)
         except grpc.RpcError as error:
             try:
-                running.explain(error, method)
+                running.explain(error, method, patience)
             except PluginError as broken:
                 self._give_up(context, broken)
             context.set_trailing_metadata(tuple((one.key, one.value) for one in error.trailing_metadata()))
@@ -176,7 +183,8 @@ class Proxy(Providers):
 
     @override
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        if context.peer() not in self._engines:
+        # After a handshake it says nothing new.
+        if self._engines.get(context.peer()) != request.address:
             self._meet(request.address, context)
         return empty_pb2.Empty()
 
@@ -301,13 +309,11 @@ class Proxy(Providers):
         if shape is not None:
             return shape
         if self._schema is None:
-            said = self.forward(
-                "GetSchema", provider_pb2.GetSchemaRequest(), context, provider_pb2.GetSchemaResponse
-            ).schema
             try:
-                self._schema = dict(json.loads(said or "{}"))
-            except (ValueError, TypeError):
-                # Types can be told from the sentinels too.
+                said = self._ask_for(context).ask("GetSchema", b"", (), self._patience)
+                self._schema = dict(json.loads(provider_pb2.GetSchemaResponse.FromString(said).schema))
+            except (grpc.RpcError, ValueError, TypeError):
+                # Small providers have none; what can be told from sentinels must do.
                 self._schema = {}
         return shape_of(self._schema, type_)
 

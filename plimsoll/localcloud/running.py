@@ -63,17 +63,20 @@ class Running:
         self._connecting = threading.Lock()
         self._failure: PluginError | None = None
         self._channel: grpc.Channel | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-E", _LEASH, plugin.path, engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            cwd=folder,
-            env=dict(environment),
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-E", _LEASH, plugin.path, engine],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                cwd=folder,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._fail(f"cannot be started in {folder or Path.cwd()}: {error.strerror}")
         self._threads = [
             _drained(self._process.stdout, self._lines.put),
             _drained(self._process.stderr, self._errors.append),
@@ -109,7 +112,7 @@ class Running:
             self._fail(f"has printed no port within {self._patience:g} s")
         if not said:
             self._fail_if_ended("before it printed its port")
-        if not (said.isdecimal() and int(said) in _PORTS):
+        if not (said.isdecimal() and len(said) <= len(str(_PORTS.stop)) and int(said) in _PORTS):
             self._fail(f"printed {said[:60]!r} where a provider prints its port")
         return int(said)
 
@@ -118,7 +121,7 @@ class Running:
         try:
             told = plugin_pb2.PluginInfo.FromString(self.ask("GetPluginInfo", b"", (), self._patience))
         except grpc.RpcError as error:
-            self.explain(error, "GetPluginInfo")
+            self.explain(error, "GetPluginInfo", self._patience)
             self._fail(f"speaks another protocol ({error.details() or error.code().name})")
         return told.version
 
@@ -133,10 +136,10 @@ class Running:
         )
         return bytes(answered)
 
-    def explain(self, error: grpc.RpcError, method: str) -> None:
+    def explain(self, error: grpc.RpcError, method: str, patience: float) -> None:
         """Raise PluginError where an answer failed for the provider's own sake: it hangs, or is gone."""
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            self._fail(f"has not answered {method} within {self._patience:g} s")
+            self._fail(f"has not answered {method} within {patience:g} s")
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             self._fail_if_ended(f"while it was asked {method}")
 
