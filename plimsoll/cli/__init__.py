@@ -130,6 +130,15 @@ def rehearse(
             show_default=False,
         ),
     ] = None,
+    providers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--provider",
+            metavar="[NAME=]PATH",
+            help="A real provider's program to judge by; NAME=none asks none. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
     project: options.Project = None,
 ) -> None:
@@ -137,7 +146,8 @@ def rehearse(
 
     Brings up REF on a local cloud, previews the working tree against it, with the policies of `policies/`,
     applies it, and previews again, which must show nothing. All of it in a folder of its own: your checkout,
-    backend and stack files stay as they are. Encrypted values are replaced by placeholders.
+    backend and stack files stay as they are. Encrypted values are replaced by placeholders. Where a package's
+    provider plugin is installed, it judges: started without your credentials, and never asked to do anything.
 
     Exit codes: 0 done; 1 a database, secret, user or bucket would be lost, a policy or a protected resource
     refuses, or the change never settles; 2 wrong input, or a program that failed.
@@ -152,6 +162,7 @@ def rehearse(
         seeds=seeds,
         policy_config=policy_config,
         faults=fault or [],
+        providers=providers or [],
         as_json=as_json,
         folder=project,
     )
@@ -187,6 +198,7 @@ def cloud(
     run(environment, command or [], state=state, reset=reset, folder=project)
 
 
+@app.command()
 def recover(
     environment: options.Environment,
     *,

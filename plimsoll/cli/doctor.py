@@ -24,6 +24,7 @@ from plimsoll.cli.options import Goal
 from plimsoll.cli.output import Exit, print_json, relative, show
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.find import find
+from plimsoll.localcloud.plugins import find_installed
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import find_interpreter
 from plimsoll.settings.errors import SettingsError
@@ -289,21 +290,32 @@ def _plugins(machine: Machine, packages: MappingType[str, str] | None) -> Iterat
 
     The engine fetches a missing one itself, where it may reach the internet.
     """
-    folder = machine.pulumi_home / "plugins"
     name = "provider plugins"
     if packages is None:
+        folder = machine.pulumi_home / "plugins"
         count = len({file.name for file in folder.glob("resource-*-v*") if file.is_dir()})
         yield Finding(name, present=count > 0, said=f"{count} installed in {folder}")
         return
-    missing = 0
+    judging = 0
     for package, version in sorted(packages.items()):
         ambient = machine.which(f"pulumi-resource-{package}")
-        present = ambient is not None or any(folder.glob(f"resource-{package}-v{version}*"))
-        missing += not present
+        found = find_installed(machine.pulumi_home, package, version)
+        judges = (
+            f"`plimsoll rehearse` asks {found.version}"
+            if found
+            else f"`plimsoll rehearse` does without; `pulumi plugin install resource {package} {version}`"
+        )
+        judging += found is not None
+        present = ambient is not None or (found is not None and found.version == version)
         said = version if present else f"{version} is not installed; `pulumi up` fetches it"
-        yield Finding(f"provider plugin {package}", present=present, said=said)
-    meaning = "for these the local cloud judges by the SDK's classes and dated data" if missing else folder
-    said = f"{len(packages) - missing} of {len(packages)} installed, {missing} missing; {meaning}"
+        yield Finding(f"provider plugin {package}", present=present, said=f"{said}; {judges}")
+    missing = len(packages) - judging
+    meaning = (
+        "for the others the local cloud judges by the SDK's classes and dated data" if missing else "all"
+    )
+    said = (
+        f"{judging} of {len(packages)} packages are judged by their real provider in a rehearsal; {meaning}"
+    )
     yield Finding(name, present=not missing, said=said)
 
 

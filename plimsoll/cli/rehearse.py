@@ -14,6 +14,7 @@ from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.cli.preview import failed
 from plimsoll.engine.errors import EngineError
 from plimsoll.localcloud.faults import FaultError, parse_fault
+from plimsoll.localcloud.plugins import PluginError, read_choices
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.report import report, to_json
@@ -41,6 +42,7 @@ def run(
     seeds: Path | None,
     policy_config: Path | None,
     faults: Sequence[str],
+    providers: Sequence[str],
     as_json: bool,
     folder: Path | None,
 ) -> None:
@@ -67,6 +69,7 @@ def run(
                 seeds=seeds,
                 policy_config=policy_config,
                 faults=tuple(map(parse_fault, faults)),
+                providers=read_choices(providers),
             )
             found = rehearse(job, say, kept.append if keep else lambda _: None)
     except FaultError as error:
@@ -77,7 +80,7 @@ def run(
     except PreviewError as error:
         _say_kept(kept, err)
         failed(error, debug=False, as_json=as_json)
-    except (EngineError, RehearsalError) as error:
+    except (EngineError, PluginError, RehearsalError) as error:
         _say_kept(kept, err)
         refuse([as_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
@@ -92,9 +95,11 @@ def run(
     raise typer.Exit(Exit.DONE if found.promising else Exit.BROKEN)
 
 
-def as_fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
+def as_fault(error: EngineError | PluginError | PreviewError | RehearsalError) -> Fault:
     """A failure as every command reports one."""
     match error:
+        case PluginError():
+            return Fault(str(error), rule="rehearse/provider", remedy=error.remedy)
         case EngineError():
             return Fault(error.message, rule=f"engine/{error.failure.value}", remedy=error.remedy or None)
         case PreviewError():

@@ -8,6 +8,8 @@ with LocalCloud(packages=["gcp", "vercel"], interpreter=python, state=folder / "
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from plimsoll.guest.policy_pack import Mask
@@ -16,16 +18,21 @@ from plimsoll.localcloud.injection import Injector
 from plimsoll.localcloud.judge import Judge, Judgement
 from plimsoll.localcloud.listening import Serving
 from plimsoll.localcloud.outputs import Asked, answer, identify
+from plimsoll.localcloud.plugins import Plugins
+from plimsoll.localcloud.proxy import PassOn, Proxy
 from plimsoll.localcloud.rules import Rule, load_rules, package
+from plimsoll.localcloud.running import PATIENCE
 from plimsoll.localcloud.sdk import InstalledSdks, Problem
 from plimsoll.localcloud.server import Providers
 from plimsoll.localcloud.state import Record, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
 
+    import grpc
+
+    from plimsoll.localcloud.plugins import PluginError
     from plimsoll.localcloud.wire import Properties
     from plimsoll.preview.plan import Plan
 
@@ -41,14 +48,14 @@ def packages_of(plan: Plan) -> frozenset[str]:
 class LocalCloud:
     """A cloud that lives as long as the `with` block; its `state` file lives on. One engine at a time.
 
-    `packages` are served beside those that have an SDK under `interpreter`, the project's Python; `faults`
-    go wrong. Entering raises `state.StateError` where the file is in use or no such file, `sdk.SdkError` where
-    the interpreter cannot be asked, and `listening.PortError` where no port can be had.
+    `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Where
+    `plugins` has a package's real provider, that judges; it is started in `folder`, the program's, and has
+    `patience` seconds for each answer. `faults` go wrong. Entering raises `state.StateError` where the file
+    is in use or no such file, `sdk.SdkError` where the interpreter cannot be asked, and `listening.PortError`
+    where no port can be had.
     """
 
     state: State
-    environment: Mapping[str, str]
-    """What the engine has to find in its environment."""
 
     faults: Faults
     """What goes wrong, and how far it has come."""
@@ -60,10 +67,20 @@ class LocalCloud:
         state: Path,
         packages: Iterable[str] = (),
         faults: Iterable[Fault] = (),
+        plugins: Plugins | None = None,
+        folder: Path | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self.faults = Faults(faults)
+        self._injector = Injector(self.faults)
         self._path = state
         self._packages = frozenset(packages)
+        self._plugins = plugins or Plugins()
+        self._folder = folder
+        self._patience = patience
+        self._ports: dict[str, int] = {}
+        self._proxies: dict[str, Proxy] = {}
+        self._versions: Mapping[str, str] = {}
         self._sdks = InstalledSdks(interpreter)
         self._judge = Judge(self._sdks, load_rules())
         self._mask = Mask()
@@ -72,20 +89,51 @@ class LocalCloud:
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             opening.callback(self._sdks.close)
-            served = sorted(self._packages | self._sdks.packages().keys())
+            self._versions = self._sdks.packages()
             self.state = State(self._path)
             opening.callback(self.state.close)
-            injector = Injector(self.faults)
-            serving = Serving(Providers(self.state, self._judge), self._mask, [injector])
-            port = opening.enter_context(serving)
-            opening.callback(injector.close)
-            self.environment = {
-                "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in served),
-                # It would look on the network for the plugins of the state: 2.5 s an operation.
-                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            }
+            self._ports[""] = opening.enter_context(self._serving(Providers(self.state, self._judge)))
+            opening.callback(self._injector.close)
             self._open = opening.pop_all()
+        try:
+            named = (self._plugins.named or {}).keys()
+            for package in sorted(self._packages | self._versions.keys() | named):
+                self.serve(package)
+        except BaseException:
+            self._open.close()
+            raise
         return self
+
+    def serve(self, package: str) -> bool:
+        """Serve a package too, by its real provider where there is one; False where it is served already."""
+        if package in self._ports:
+            return False
+        plugin = self._plugins.find(package, self._versions.get(package, ""))
+        if plugin is None:
+            self._ports[package] = self._ports[""]
+            return True
+        home = Path(self._open.enter_context(TemporaryDirectory(prefix="plimsoll-provider-")))
+        proxy = Proxy(
+            self.state, self._judge, plugin, home=home, folder=self._folder, patience=self._patience
+        )
+        self._ports[package] = self._open.enter_context(self._serving(proxy, PassOn(proxy)))
+        # First of all: whoever waits for an answer of its provider need not wait any more.
+        self._open.callback(proxy.close)
+        self._proxies[package] = proxy
+        return True
+
+    def _serving(self, providers: Providers, *interceptors: grpc.ServerInterceptor) -> Serving:
+        return Serving(providers, self._mask, [self._injector, *interceptors])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the engine has to find in its environment."""
+        attached = [f"{package}:{port}" for package, port in sorted(self._ports.items()) if package]
+        return {
+            "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
+            # It would look on the network for the plugins of the state: 2.5 s an operation.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -100,7 +148,17 @@ class LocalCloud:
     @property
     def judgement(self) -> Judgement:
         """Which judge is at work, and which types it could not judge so far."""
-        return self._judge.judgement
+        providers = {
+            package: " ".join(filter(None, ["provider", proxy.version, "(plugin)"]))
+            for package, proxy in self._proxies.items()
+            if proxy.asked
+        }
+        return self._judge.judgement(providers)
+
+    @property
+    def failure(self) -> PluginError | None:
+        """What first went wrong with a real provider itself: it is no provider, hangs, or has ended."""
+        return next((proxy.failure for proxy in self._proxies.values() if proxy.failure), None)
 
     def mask(self, text: str) -> str:
         """A text without any secret that was ever sent to this cloud or made by it."""

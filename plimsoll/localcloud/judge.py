@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plimsoll.localcloud.diff import compare
+from plimsoll.localcloud.rules import package
 from plimsoll.localcloud.templates import ALPHABETS, pick
 from plimsoll.localcloud.wire import bare
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plimsoll.localcloud.diff import Change
     from plimsoll.localcloud.rules import Rules
     from plimsoll.localcloud.sdk import InstalledSdks, Problem, Shape
@@ -28,13 +31,16 @@ MADE_UP = "__defaults"
 class Judgement:
     """Which judge was at work, and where it could not judge: types, sorted.
 
-    `unchecked` types have no class in an installed SDK, so that any input passed; for `unplanned` ones there
-    is no data about replacements, so that each change was planned as an update.
+    `unproven` are the packages whose real provider was not asked: what it would add, change or refuse is not
+    known, so that an empty second preview proves nothing there. `unchecked` types have no class in an
+    installed SDK, so that any input passed; for `unplanned` ones there is no data about replacements, so that
+    each change was planned as an update.
     """
 
     judge: str
     unchecked: tuple[str, ...]
     unplanned: tuple[str, ...]
+    unproven: tuple[str, ...] = ()
 
 
 class Judge:
@@ -46,18 +52,22 @@ class Judge:
         self._lock = threading.Lock()
         self._unchecked: set[str] = set()
         self._unplanned: set[str] = set()
+        self._packages: set[str] = set()
 
-    @property
-    def name(self) -> str:
-        """Which judge this is, for reports."""
-        as_of = self._rules.replacements_as_of
-        return f"installed SDK classes and replacement data of {as_of}; no provider was asked"
-
-    @property
-    def judgement(self) -> Judgement:
-        """What can be said of the judging so far."""
+    def judgement(self, providers: Mapping[str, str]) -> Judgement:
+        """What can be said of the judging so far, beside that of real providers, by package."""
         with self._lock:
-            return Judgement(self.name, tuple(sorted(self._unchecked)), tuple(sorted(self._unplanned)))
+            packages = tuple(sorted(self._packages - providers.keys()))
+            said = [f"{name}: {who}" for name, who in sorted(providers.items())]
+            own = (
+                f"installed SDK classes and replacement data of {self._rules.replacements_as_of}; "
+                "no provider was asked"
+            )
+            if packages or not said:
+                said.append(f"{', '.join(packages)}: {own}" if said else own)
+            return Judgement(
+                " · ".join(said), tuple(sorted(self._unchecked)), tuple(sorted(self._unplanned)), packages
+            )
 
     def shape(self, type_: str) -> Shape | None:
         """The class of a type, or None where no installed SDK has it."""
@@ -66,9 +76,11 @@ class Judge:
     def check(self, type_: str, inputs: Properties) -> tuple[Problem, ...]:
         """All that is wrong with a resource's inputs."""
         problems = self._sdks.check(type_, inputs)
-        if problems is None:
-            with self._lock:
+        with self._lock:
+            self._packages.add(package(type_))
+            if problems is None:
                 self._unchecked.add(type_)
+        if problems is None:
             return ()
         return problems
 

@@ -10,12 +10,10 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from typing_extensions import override
 
 from plimsoll.guest.policy_pack import Mask, marked_in
+from plimsoll.localcloud.running import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
-"""As the engine allows itself; gRPC's own limit of 4 MB is too small for an archive."""
 
 ADDRESS: Final = "127.0.0.1:0"
 """Whichever port is free: others on this machine cannot be in the way."""
@@ -43,7 +41,8 @@ class Serving:
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
         ]
-        workers = ThreadPoolExecutor(max_workers=8)
+        # A component that a real provider builds waits for the engine, which asks for its parts meanwhile.
+        workers = ThreadPoolExecutor(max_workers=32)
         self._server = grpc.server(workers, interceptors=[_Ear(mask), *interceptors], options=options)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, self._server)
 

@@ -118,11 +118,11 @@ def answer(asked: Asked, rule: Rule, rules: Rules, id_: str) -> Properties:
             # Left out, it would be unknown to whoever reads it, for ever; the vendor has nothing there.
             properties.setdefault(name, None)
         elif properties.get(name) is None:
-            properties[name] = _invent(name, name, shape, scope, rules)
+            properties[name] = invent(name, name, shape, scope, rules)
     return properties
 
 
-def _invent(name: str, place: str, shape: Any, scope: Scope, rules: Rules) -> Wire:  # noqa: ANN401 (JSON)
+def invent(name: str, place: str, shape: Any, scope: Scope, rules: Rules) -> Wire:  # noqa: ANN401 (JSON)
     """A value for an output that no rule tells, by its name, else by its type. A list has one element."""
     for pattern, template in rules.by_name:
         if pattern.search(name) and shape not in ("flag", "any"):
@@ -131,12 +131,12 @@ def _invent(name: str, place: str, shape: Any, scope: Scope, rules: Rules) -> Wi
                 return _as(value, shape)
     match shape:
         case {"list": element}:
-            return [_invent(name, f"{place}[0]", element, scope, rules)]
+            return [invent(name, f"{place}[0]", element, scope, rules)]
         case {"map": _}:
             return {}
         case {"object": fields}:
             return {
-                inner: _invent(inner, f"{place}.{inner}", inside, scope, rules)
+                inner: invent(inner, f"{place}.{inner}", inside, scope, rules)
                 for inner, inside in fields.items()
             }
         case "text":

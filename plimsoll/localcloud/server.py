@@ -27,11 +27,13 @@ from plimsoll.localcloud.rules import Rule, load_rules
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import AlreadyExistsError, Record, State
 from plimsoll.localcloud.templates import Scope, fill
-from plimsoll.localcloud.wire import bare, read, type_of, write
+from plimsoll.localcloud.unknowns import Filler
+from plimsoll.localcloud.wire import bare, has_unknown, read, type_of, write
 
 if TYPE_CHECKING:
     from plimsoll.localcloud.diff import Change
     from plimsoll.localcloud.judge import Judge
+    from plimsoll.localcloud.sdk import Shape
     from plimsoll.localcloud.wire import Properties
 
 KINDS: Final = {
@@ -124,7 +126,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
             seed = f"{request.urn}|{request.randomSeed.hex()}"
             inputs = self._judge.complete(type_, name, inputs, read(request.olds), seed)
         except SdkError as error:
-            _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
         failures = [
             # The reason has the path. Given as the property, the engine would print its value, secret or not.
             provider_pb2.CheckFailure(reason=f"{problem.path} {problem.reason}")
@@ -154,17 +156,18 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         type_, inputs = type_of(request.urn), read(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=write(_told(inputs)))
-        asked, rule = self._ask(type_, inputs, context)
+        planned = self._planned("Create", request, context)
+        asked, rule = self._ask(type_, {**inputs, **_known(planned)}, context)
         seed = f"{request.urn}|{self._state.count(request.urn)}"
         if type_ in MAKERS:
             id_, made = MAKERS[type_](inputs, seed)
-            properties = {**answer(asked, rule, self._rules, id_), **made}
+            properties = self._settle(planned, {**answer(asked, rule, self._rules, id_), **made}, asked, id_)
             return provider_pb2.CreateResponse(id=id_, properties=write(properties))
         if rule.counted_by:
             series = str(fill(rule.counted_by, Scope(settled(asked, rule), {}, ""), ""))
             asked = replace(asked, count=self._state.count(f"{type_}|{series}"))
         id_, identity = identify(asked, rule, seed)
-        properties = _told(answer(asked, rule, self._rules, id_))
+        properties = self._settle(planned, _told(answer(asked, rule, self._rules, id_)), asked, id_)
         record = Record(type_, id_, request.urn, identity, inputs, properties)
         if rule.shared:
             self._state.put(record)
@@ -172,7 +175,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 self._state.create(record)
             except AlreadyExistsError as error:
-                _refuse(
+                refuse(
                     context,
                     grpc.StatusCode.ALREADY_EXISTS,
                     f"Error 409: {type_} {error} already exists. Import it (its id is {id_}), or give this "
@@ -189,13 +192,14 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         if found is None:
             if request.preview or type_ in MAKERS:
                 return provider_pb2.UpdateResponse(properties=write({**olds, **_told(inputs)}))
-            _refuse(
+            refuse(
                 context,
                 grpc.StatusCode.NOT_FOUND,
                 f"Error 404: {type_} {request.id} is gone from the cloud. `pulumi refresh` takes it out of "
                 "the state, and the next update creates it again",
             )
         inputs = left_alone(inputs, found.properties, request.ignoreChanges)
+        planned = self._planned("Update", request, context)
         asked, rule = self._ask(type_, inputs, context)
         # What somebody else has set, and this program never did, stays.
         kept = {
@@ -203,8 +207,9 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
             for name, value in found.properties.items()
             if asked.shape and name in asked.shape.inputs and name not in found.inputs
         }
-        asked = replace(asked, inputs={**kept, **inputs}, generation=found.generation + 1)
-        properties = _told(answer(asked, rule, self._rules, request.id))
+        asked = replace(asked, inputs={**kept, **inputs, **_known(planned)}, generation=found.generation + 1)
+        answered = _told(answer(asked, rule, self._rules, request.id))
+        properties = self._settle(planned, answered, asked, request.id)
         if rule.counted_by:
             # Its number stays.
             properties |= {name: found.properties[name] for name in rule.outputs}
@@ -244,7 +249,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         found = self._state.find(type_, request.id)
         # As providers do, by the state alone: what the program says now counts only after an update.
         if rule.protected_by and bare(properties.get(rule.protected_by)) is True:
-            _refuse(
+            refuse(
                 context,
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f"cannot destroy {type_} {request.id} while its {rule.protected_by} is true: set it to false "
@@ -266,8 +271,31 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
                 self._state.remove(other.type, other.id)
 
     def _ask(self, type_: str, inputs: Properties, context: grpc.ServicerContext) -> tuple[Asked, Rule]:
-        asked = Asked(type_, inputs, self._judge.shape(type_), self._config(context))
+        asked = Asked(type_, inputs, self._shape(type_, context), self._config(context))
         return asked, self._rules.resources.get(type_, Rule())
+
+    # --- what a real provider knows better (`proxy`)
+
+    def _shape(self, type_: str, context: grpc.ServicerContext) -> Shape | None:  # noqa: ARG002 (proxy's)
+        """The class of a type, or None where nobody knows it."""
+        return self._judge.shape(type_)
+
+    def _planned(
+        self,
+        method: str,  # noqa: ARG002 (all three are for the proxy, which overrides this)
+        request: provider_pb2.CreateRequest | provider_pb2.UpdateRequest,  # noqa: ARG002
+        context: grpc.ServicerContext,  # noqa: ARG002
+    ) -> Properties | None:
+        """What a real provider says that the resource will be; None where nobody can be asked."""
+        return None
+
+    def _settle(self, planned: Properties | None, answered: Properties, asked: Asked, id_: str) -> Properties:
+        """What was planned with our answers for what it leaves unknown; the answers where nobody planned."""
+        if planned is None:
+            return answered
+        filler = Filler(Scope(answered, dict(asked.config), f"{asked.type}|{id_}"), self._rules)
+        shapes = asked.shape.outputs if asked.shape else {}
+        return filler.fill(planned, {**answered, "id": id_}, shapes)
 
     # --- what it cannot do
 
@@ -277,7 +305,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.InvokeResponse:
         template = self._rules.functions.get(request.tok)
         if template is None:
-            _refuse(
+            refuse(
                 context,
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"the local cloud has no answer for the function {request.tok}: what it returns exists in a "
@@ -297,7 +325,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ParameterizeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ParameterizeResponse:
         named = request.value.name or " ".join(request.args.args)
-        _refuse(
+        refuse(
             context,
             grpc.StatusCode.UNIMPLEMENTED,
             f"the package {named} is made by another provider from its parameters, which the local cloud "
@@ -308,7 +336,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def Construct(
         self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConstructResponse:
-        _refuse(
+        refuse(
             context,
             grpc.StatusCode.UNIMPLEMENTED,
             f"the component {request.type} {request.name!r} is built by a provider plugin, which the local "
@@ -319,7 +347,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def Call(
         self, request: provider_pb2.CallRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CallResponse:
-        _refuse(
+        refuse(
             context,
             grpc.StatusCode.UNIMPLEMENTED,
             f"the method {request.tok} is answered by a provider plugin, which the local cloud stands in for "
@@ -327,12 +355,22 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         )
 
 
+def _known(planned: Properties | None) -> Properties:
+    """What is certain of a plan, without the provider's own notes. An id is the cloud's to give."""
+    return {
+        name: value
+        for name, value in (planned or {}).items()
+        if name != "id" and name[:2] != "__" and not has_unknown(value)
+    }
+
+
 def _told(properties: Properties) -> Properties:
     """Properties as outputs: without the engine's and the providers' own notes."""
     return {name: value for name, value in properties.items() if name == DYNAMIC_PROVIDER or name[:2] != "__"}
 
 
-def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
+def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
+    """Answer with an error."""
     context.abort(code, message)
     raise AssertionError("abort raises")
 

@@ -7,6 +7,8 @@ untouched; here is what looks inside them.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from google.protobuf import struct_pb2
@@ -22,6 +24,25 @@ Wire: TypeAlias = Any
 Properties: TypeAlias = dict[str, Wire]
 
 UNKNOWN: Final = UNKNOWN_TEXT
+
+
+class Unknown(StrEnum):
+    """The sentinels of unknowns, one for each type (`sdk/go/common/resource/plugin/rpc.go`).
+
+    Engine and bridged providers write `STRING` whatever the type.
+    """
+
+    STRING = UNKNOWN_TEXT
+    BOOL = "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7"
+    NUMBER = "3eeb2bf0-c639-47a8-9e75-3b44932eb421"
+    ARRAY = "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2"
+    OBJECT = "dd056dcd-154b-4c76-9bd3-c8f88648b5ff"
+    ASSET = "030794c1-ac77-496b-92df-f27374a8bd58"
+    ARCHIVE = "e48ece36-62e2-4504-bad9-02848725956a"
+
+
+OUTPUT_VALUE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+"""The signature of a value that says itself whether it is known and secret, and what it depends on."""
 
 
 def read(struct: struct_pb2.Struct) -> Properties:
@@ -86,11 +107,36 @@ def at(value: Wire, steps: Iterable[str | int]) -> Wire:
     return value
 
 
+def unknown_kind(value: Wire) -> Unknown | None:
+    """Which unknown the value is, or None for one that is known."""
+    return Unknown(value) if isinstance(value, str) and value in _SENTINELS else None
+
+
+_SENTINELS: Final = frozenset(map(str, Unknown))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputValue:
+    """What stands inside a value that is wrapped as an output."""
+
+    value: Wire
+    secret: bool
+
+
+def output_value(value: Wire) -> OutputValue | None:
+    """What a value that is wrapped as an output holds, or None for any other."""
+    if signature(value) != OUTPUT_VALUE:
+        return None
+    return OutputValue(value.get("value", UNKNOWN), bool(value.get("secret", False)))
+
+
 def has_unknown(value: Wire) -> bool:
     """Whether any part of the value is unknown."""
     match value:
         case str():
-            return value == UNKNOWN
+            return unknown_kind(value) is not None
+        case dict() if (wrapped := output_value(value)) is not None:
+            return has_unknown(wrapped.value)
         case list():
             return any(map(has_unknown, value))
         case dict():
@@ -107,7 +153,7 @@ def same(old: Wire, new: Wire) -> bool:
     Whether a value is secret does not count: the engine keeps track of that.
     """
     old, new = bare(old), bare(new)
-    if UNKNOWN in (old, new):
+    if unknown_kind(old) is not None or unknown_kind(new) is not None:
         return False
     match old, new:
         case dict(), dict():

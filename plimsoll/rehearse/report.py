@@ -151,6 +151,9 @@ def _settled(rehearsal: Rehearsal) -> Iterator[RenderableType]:
         "applied; a second preview is empty" if rehearsal.changes.changed else "there is nothing to apply"
     )
     yield _heading("AFTERWARDS", applied)
+    if rehearsal.judgement.unproven:
+        packages = ", ".join(rehearsal.judgement.unproven)
+        yield Text(f"  unproven for {packages}: the real provider was not asked", "yellow")
 
 
 def _warnings(rehearsal: Rehearsal) -> Iterator[RenderableType]:
@@ -205,6 +208,7 @@ def to_json(rehearsal: Rehearsal) -> dict[str, Any]:
         "warnings": list(rehearsal.warnings),
         "judge": {
             "name": rehearsal.judgement.judge,
+            "unproven": list(rehearsal.judgement.unproven),
             "unchecked": list(rehearsal.judgement.unchecked),
             "unplanned": list(rehearsal.judgement.unplanned),
         },

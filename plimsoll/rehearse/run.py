@@ -10,7 +10,8 @@ import os
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.engine import run as engine_run
@@ -19,6 +20,7 @@ from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
 from plimsoll.localcloud.listening import PortError
+from plimsoll.localcloud.plugins import Plugins
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -38,8 +40,7 @@ from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from plimsoll.engine.errors import EngineError
     from plimsoll.engine.events import Event, PolicyViolation
@@ -67,6 +68,8 @@ class Job:
     `timeout` is seconds for one command of the engine. `seeds` is a file of what exists already when REF
     comes up, `policy_config` one for the policy pack, where it is not `policies/config/ENVIRONMENT.json`.
     `faults` go wrong while the change is applied, which must be able to go on after them.
+    `providers` are the programs of the real providers to
+    ask, by package, None for nobody; other packages are judged by the plugin in the user's `PULUMI_HOME`.
     """
 
     project: Project
@@ -77,6 +80,7 @@ class Job:
     seeds: Path | None = None
     policy_config: Path | None = None
     faults: tuple[Fault, ...] = ()
+    providers: Mapping[str, Path | None] = field(default_factory=dict)
 
 
 def rehearse(
@@ -115,7 +119,7 @@ def rehearse(
             python = workspace.make_python(interpreter)
             on_progress("trying the working tree's program by itself")
             try_program(workspace, python, job.timeout)
-        with _cloud(workspace, python) as cloud, interruptions.allowed():
+        with _cloud(workspace, python, job) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
             seed(cloud, seeds)
             base = _bring_up(stage, commit)
@@ -141,10 +145,15 @@ def rehearse(
 
 
 @contextmanager
-def _cloud(workspace: Workspace, python: Path) -> Generator[LocalCloud]:
+def _cloud(workspace: Workspace, python: Path, job: Job) -> Generator[LocalCloud]:
+    users = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     try:
         with LocalCloud(
-            interpreter=python, state=workspace.folder / "cloud.jsonl", packages=[DYNAMIC]
+            interpreter=python,
+            state=workspace.folder / "cloud.jsonl",
+            packages=[DYNAMIC],
+            plugins=Plugins(users, job.providers),
+            folder=workspace.project_folder,
         ) as cloud:
             yield cloud
     except (PortError, SdkError, StateError) as error:
@@ -166,15 +175,15 @@ class _Stage:
         self.say = on_progress
         self.faults = cloud.faults
         self._installation = installation
-        self._mask = cloud.mask
-        self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
+        self._cloud = cloud
         self._timeout = timeout
 
     def run(self, *arguments: str, said: str = "") -> Ran:
         """Run one command on the environment's stack, however it ends.
 
-        A package without an SDK is only known to be needed when the engine asks for it: then it is served
-        too, and the command goes on where it stopped.
+        Raises RehearsalError where a real provider cannot be asked, which is nobody's change. A package
+        without an SDK is only known to be needed when the engine asks for it: then it is served too, and the
+        command goes on where it stopped.
         """
         for _ in range(_MOST_PACKAGES):
             ran = (
@@ -185,12 +194,13 @@ class _Stage:
                     timeout=self._timeout,
                     on_event=lambda event: self._hear(event, said),
                 )
-                .masked(self._mask)
+                .masked(self._cloud.mask)
             )  # the engine masks the stack's secrets, and not those that the program makes
+            if ran.exit_code and (failure := self._cloud.failure) is not None:
+                raise RehearsalError("rehearse/provider", str(failure), failure.remedy)
             missing = _missing_package(ran)
-            if missing is None or f"{missing}:" in self._attached:
+            if missing is None or not self._cloud.serve(missing):
                 return ran
-            self._attached += f",{missing}:{self._attached.rpartition(':')[2]}"
         return ran
 
     def require(self, *arguments: str, said: str = "") -> Ran:
@@ -203,7 +213,7 @@ class _Stage:
     def _engine(self) -> Engine:
         folder = self.workspace.folder
         environment = {
-            "PULUMI_DEBUG_PROVIDERS": self._attached,
+            "PULUMI_DEBUG_PROVIDERS": self._cloud.environment["PULUMI_DEBUG_PROVIDERS"],
             # Nothing is written beside the user's packages, and what is compiled there already is used.
             "PYTHONDONTWRITEBYTECODE": "1",
         }

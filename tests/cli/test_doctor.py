@@ -163,8 +163,12 @@ def test_a_plugin_is_found_in_the_engines_home(project: Path):
     name = "provider plugin random"
     version = looked(project)[name].said.split()[0]
     assert not looked(project)[name].present
-    (project.parent / f".pulumi/plugins/resource-random-v{version}").mkdir(parents=True)
+    assert "`plimsoll rehearse` does without" in looked(project)[name].said
+    folder = project.parent / f".pulumi/plugins/resource-random-v{version}"
+    folder.mkdir(parents=True)
+    (folder / "pulumi-resource-random").touch(mode=0o755)
     assert looked(project)[name].present
+    assert f"`plimsoll rehearse` asks {version}" in looked(project)[name].said
 
 
 def test_an_interpreter_without_the_sdk_stops_even_a_preview(project: Path):

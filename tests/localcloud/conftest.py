@@ -42,6 +42,15 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
         yield local
 
 
+def install_plugin(folder: Path, package: str = "harbour") -> Path:
+    """The provider of tests/foreign/harbour as a plugin's program in a folder, for any package."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / f"pulumi-resource-{package}"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FOREIGN / "harbour/provider.py"}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 @dataclass(frozen=True)
 class Happened:
     """What the engine did in one operation."""

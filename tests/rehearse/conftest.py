@@ -67,6 +67,14 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repository")
 
 
+@pytest.fixture(autouse=True)
+def pulumi_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own folder of Pulumi, with no plugin: what is installed on this machine judges no test."""
+    home = tmp_path / "users-pulumi"
+    monkeypatch.setenv("PULUMI_HOME", str(home))
+    return home
+
+
 FOREIGN = Path(__file__).parent.parent / "foreign"
 
 

@@ -170,6 +170,10 @@ def test_a_components_own_inputs_are_compared_here():
 
 def test_what_was_applied_is_said():
     assert "applied; a second preview is empty" in printed(replace(FINE, changes=SOME))
+    unproven = replace(FINE, judgement=Judgement("the installed SDKs", (), (), ("gcp", "random")))
+    assert "unproven for gcp, random: the real provider was not asked" in printed(unproven)
+    assert "unproven" not in printed(FINE)
+    assert to_json(unproven)["judge"]["unproven"] == ["gcp", "random"]
 
 
 def test_without_a_loss_there_is_no_frame():
