@@ -94,16 +94,10 @@ def _connections(plan: Plan) -> Iterator[RenderableType]:
 
 
 def _sums(budget: ConnectionBudget) -> Iterator[Text]:
-    services = [f"{demand.service} {demand.arithmetic}" for demand in budget.demands]
     for one in budget.sums:
-        terms = services
-        if one.side == "database":
-            pooler = budget.supply.pooler
-            terms = [*(services if pooler is None else [f"pooler {pooler.pool}"])]
-            terms.append(f"migration {budget.migrations}")
         verdict = (f"OVER by {one.over}", "bold red") if one.over else ("fits", "green")
         yield Text.assemble(
-            f"  {one.side:<9} {' · '.join(terms)}   ",
+            f"  {one.side:<9} {' · '.join(budget.terms(one))}   ",
             (f"{one.used} of {one.usable} usable", "bold"),
             "  ",
             verdict,
