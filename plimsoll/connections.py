@@ -66,7 +66,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDemand:
-    """What one execution of a job may open. A job has no rollout, and never more tasks at once than it says."""
+    """What one execution of a job may open: it has no rollout, and no more tasks at once than it says."""
 
     job: str
     tasks: int
@@ -164,13 +164,11 @@ def _allowances() -> Mapping[str, Fraction]:
     return {name: Fraction(str(entry["value"])) for name, entry in data["values"].items()}
 
 
-def assess(
-    demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] = ()
-) -> ConnectionBudget:
+def assess(demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] = ()) -> ConnectionBudget:
     """Add up what services and jobs may open and hold it against what the database allows.
 
-    Each job is counted as running once, since any of them may run at any time; the same job does not run twice
-    at once unless somebody starts it so.
+    Each job is counted as running once, since any of them may run at any time; the same job does not run
+    twice at once unless somebody starts it so.
 
     Without a pooler there is one sum. A session pooler hands a connection to each client for as long as the
     client stays, so its clients are bounded by its pool too. A transaction pooler has two independent sums:

@@ -72,16 +72,17 @@ def line_is_a_schedule(shape: ScheduleShape) -> Iterator[Breach]:
 @rule("cloud-scheduler/never", rows=(), fact="days")
 def day_comes(shape: ScheduleShape) -> Iterator[Breach]:
     """Some day of the month occurs in some of the months; a day of the week beside it would be an "or"."""
-    fields = (shape.cron or "").split()
     names = FACTS["cron"].names()
-    read = [_values(name, field) for name, field in zip(names, fields, strict=False)]
-    if len(fields) != len(names) or None in read or fields[4] != "*":
+    fields = (shape.cron or "").split()
+    if len(fields) != len(names) or fields[4] != "*":
         return
-    days, months = read[2], read[3]
-    if days and months and min(days) > max(monthrange(_LEAP_YEAR, month)[1] for month in months):
+    days, months = _values(names[2], fields[2]), _values(names[3], fields[3])
+    if days is None or months is None:
+        return
+    if min(days) > max(monthrange(_LEAP_YEAR, month)[1] for month in months):
         yield Breach(
             ("cron",),
-            quoted(shape.cron or ""),
+            quoted(" ".join(fields)),
             f"day {min(days)} comes in none of these months, so this is never due",
             "choose a day that comes",
         )

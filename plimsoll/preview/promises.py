@@ -72,6 +72,7 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
     ]
     if declared:
         demands = [_demand(resource.name, said) for resource, said in declared if "workers" in said]
+        jobs = [_job(resource.name, said) for resource, said in declared if "parallelism" in said]
         supplies = [_supply(said) for _, said in declared if "maxConnections" in said]
     else:
         databases = plan.of_type(INSTANCE)
@@ -81,8 +82,11 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
         if not services or not databases:
             return None
         demands = [_foreign_demand(service) for service in services]
+        jobs = []
         supplies = [_foreign_supply(database) for database in databases]
-    missing = [gap for part in (*demands, *supplies) if isinstance(part, Undecided) for gap in part.missing]
+    missing = [
+        gap for part in (*demands, *jobs, *supplies) if isinstance(part, Undecided) for gap in part.missing
+    ]
     if len(supplies) > 1:
         missing.append("which of several databases each service uses")
     if missing:
@@ -91,7 +95,8 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
         return None
     known = [demand for demand in demands if isinstance(demand, connections.Demand)]
     supply = next(supply for supply in supplies if isinstance(supply, connections.Supply))
-    return connections.assess(known, supply)
+    tasks = [job for job in jobs if isinstance(job, connections.JobDemand)]
+    return connections.assess(known, supply, tasks)
 
 
 def _mapping(value: Value) -> Mapping[str, Value]:
@@ -104,7 +109,7 @@ def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict
     missing: list[str] = []
     for name in names:
         value = said.get(name)
-        least = 0 if name in {"reserve", "overflow", "DB_MAX_OVERFLOW"} else 1
+        least = 0 if name in {"reserve", "overflow", "tagged", "DB_MAX_OVERFLOW"} else 1
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             found[name] = value
         else:
@@ -113,11 +118,21 @@ def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict
 
 
 def _demand(name: str, said: Mapping[str, Value]) -> connections.Demand | Undecided:
-    counts = _counts(name, said, ("instances", "workers", "concurrency", "pool", "overflow", "perRequest"))
+    names = ("instances", "workers", "concurrency", "pool", "overflow", "perRequest")
+    counts = _counts(name, {"tagged": 0, **said}, (*names, "tagged"))
     if isinstance(counts, Undecided):
         return counts
     counts["per_request"] = counts.pop("perRequest")
     return connections.Demand(service=name, **counts)
+
+
+def _job(name: str, said: Mapping[str, Value]) -> connections.JobDemand | Undecided:
+    counts = _counts(f"job {name}", said, ("parallelism", "pool", "overflow"))
+    if isinstance(counts, Undecided):
+        return counts
+    tasks, pool, overflow = counts.values()
+    direct = said.get("direct") is True
+    return connections.JobDemand(job=name, tasks=tasks, pool=pool, overflow=overflow, direct=direct)
 
 
 def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:

@@ -1,8 +1,8 @@
 """What Cloud Run accepts of a service and of a job: one predicate a rule, over whatever is known of it.
 
 `sizing` is one instance, `scaling` how many and for how long, `probes` and `container` what runs in them,
-`network` what they reach; `jobs` is what else a job is, `traffic` which revisions are asked. The numbers stand
-in `data/cloud_run.json`.
+`network` what they reach; `jobs` is what else a job is, `traffic` which revisions are asked. The numbers
+stand in `data/cloud_run.json`.
 """
 
 from __future__ import annotations

@@ -90,9 +90,9 @@ def tag_fits_into_an_address(shape: TrafficShape) -> Iterator[Breach]:
 @rule("cloud-run/traffic-twice", rows=(), fact="traffic_percent")
 def nothing_is_said_twice(shape: TrafficShape) -> Iterator[Breach]:
     """One revision has one share, and one tag leads to one revision."""
-    latest = {index: "latest" for index, one in enumerate(shape.targets) if one.latest}
-    revisions = {index: one.revision for index, one in enumerate(shape.targets) if one.revision}
-    tags = {index: one.tag for index, one in enumerate(shape.targets) if one.tag}
+    latest = {index: "latest" for index, one in enumerate(shape.targets) if one.latest is True}
+    revisions = {index: one.revision for index, one in enumerate(shape.targets) if one.revision is not None}
+    tags = {index: one.tag for index, one in enumerate(shape.targets) if one.tag is not None}
     for field, named in (("revision", revisions | latest), ("tag", tags)):
         counts = Counter(named.values())
         for index, name in named.items():

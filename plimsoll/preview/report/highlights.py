@@ -25,12 +25,15 @@ class Highlights:
     """What the absence of an input says where another one is given: both paths, and the text."""
 
 
+_TASK = "template.template"
 _CONTAINER = "template.containers[0]"
 
 _BY_TYPE: dict[str, Highlights] = {
     "plimsoll:infra:Environment": Highlights("environment"),
     "plimsoll:infra:Foundation": Highlights("APIs and network"),
     "plimsoll:infra:Service": Highlights("service"),
+    "plimsoll:infra:Job": Highlights("job", (("of", "service"),)),
+    "plimsoll:infra:Registry": Highlights("images"),
     "plimsoll:infra:CloudSqlDatabase": Highlights("database, created here"),
     "plimsoll:infra:ExternalDatabase": Highlights(
         "database, somebody else's",
@@ -56,10 +59,40 @@ _BY_TYPE: dict[str, Highlights] = {
             ("timeout", "template.timeout"),
             ("", "template.executionEnvironment"),
             ("image", f"{_CONTAINER}.image"),
+            ("traffic", "traffics"),
         ),
         absent=(("scaling.minInstanceCount", "scaling.maxInstanceCount", "scales to zero"),),
     ),
     "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights("may call it", (("", "member"),)),
+    "gcp:cloudrunv2/job:Job": Highlights(
+        "Cloud Run job",
+        (
+            ("", "name"),
+            ("runs", f"{_TASK}.containers[0].commands"),
+            ("with", f"{_TASK}.containers[0].args"),
+            ("cpu", f"{_TASK}.containers[0].resources.limits.cpu"),
+            ("memory", f"{_TASK}.containers[0].resources.limits.memory"),
+            ("tasks", "template.taskCount"),
+            ("at once", "template.parallelism"),
+            ("retries", f"{_TASK}.maxRetries"),
+            ("timeout", f"{_TASK}.timeout"),
+            ("image", f"{_TASK}.containers[0].image"),
+        ),
+    ),
+    "gcp:cloudrunv2/jobIamMember:JobIamMember": Highlights("may start it"),
+    "gcp:cloudscheduler/job:Job": Highlights("schedule", (("", "schedule"), ("", "timeZone"))),
+    "gcp:artifactregistry/repository:Repository": Highlights(
+        "image repository",
+        (
+            ("", "repositoryId"),
+            ("untagged go after", "cleanupPolicies[0].condition.olderThan"),
+            ("newest kept", "cleanupPolicies[1].mostRecentVersions.keepCount"),
+            ("dry run", "cleanupPolicyDryRun"),
+        ),
+    ),
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": Highlights(
+        "may use it", (("", "role"), ("", "member"))
+    ),
     "gcp:sql/databaseInstance:DatabaseInstance": Highlights(
         "Cloud SQL instance",
         (
@@ -101,6 +134,10 @@ _BY_TYPE: dict[str, Highlights] = {
     ),
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Highlights(
         "variable", (("", "key"), ("", "targets"), ("sensitive", "sensitive"))
+    ),
+    "vercel:index/logDrain:LogDrain": Highlights(
+        "log drain",
+        (("to", "endpoint"), ("sources", "sources"), ("of", "environments"), ("", "deliveryFormat")),
     ),
     "vercel:index/projectDomain:ProjectDomain": Highlights("domain", (("", "domain"),)),
     "pulumi:providers:gcp": Highlights("provider", (("project", "project"), ("region", "region"))),
