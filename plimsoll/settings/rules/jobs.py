@@ -14,6 +14,7 @@ from plimsoll.settings.rules.services import OWN_VARIABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from plimsoll.limits import Problem
     from plimsoll.settings.model import Cloud, Job, Service
 
 SCHEDULE = "schedule"
@@ -74,7 +75,10 @@ def job(
         **{f"environment.{key}": ("env", key) for key in one.env},
         **{f"environment.{key}": ("secrets", key) for key in one.secrets},
     }
-    yield from theirs(base, keys, cloud_run.check_job(shape))
+    # What is wrong with the service, and was taken from it, is said there.
+    said = {(problem.rule, problem.message) for problem in _of_the_service(server)}
+    problems = [one for one in cloud_run.check_job(shape) if (one.rule, one.message) not in said]
+    yield from theirs(base, keys, problems)
     if one.schedule is not None:
         due = cloud_scheduler.ScheduleShape(cron=one.schedule.cron)
         yield from theirs((*base, "schedule"), {"cron": ("cron",)}, cloud_scheduler.check_schedule(due))
@@ -95,6 +99,16 @@ def job(
             f"{one.service} does not use the database, so neither does this job",
             f"add `database` to services.{one.service}, or remove it here",
         )
+
+
+def _of_the_service(server: Service | None) -> list[Problem]:
+    if server is None:
+        return []
+    return cloud_run.check_service(
+        cloud_run.ServiceShape(
+            cpu=server.cpu, memory=server.memory, execution_environment=server.execution_environment
+        )
+    )
 
 
 def url(name: str, one: Job, database: Database) -> Iterator[Broken]:
