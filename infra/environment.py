@@ -116,6 +116,7 @@ class Environment(pulumi.ComponentResource):
                 "frontend",
                 FrontendArgs(
                     settings=settings.frontend,
+                    names=names,
                     service_uris=uris,
                     secret=args.secret,
                     protect=settings.cloud.protect,

@@ -13,6 +13,7 @@ from plimsoll.limits import vercel as limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from infra.names import Names
     from plimsoll.settings import model
 
 PROTECTION = {
@@ -29,6 +30,7 @@ class FrontendArgs:
     """What to deploy, and what it needs of the rest."""
 
     settings: model.Frontend
+    names: Names
     service_uris: Mapping[str, pulumi.Output[str]]
     """Where each service answers."""
     secret: Callable[[str], pulumi.Output[str]]
@@ -116,7 +118,7 @@ class Frontend(pulumi.ComponentResource):
 
         vercel.LogDrain(
             "logs",
-            name=f"{self._settings.project}-logs",
+            name=args.names.log_drain,
             project_ids=[self._project.id],
             endpoint=pulumi.Output.concat(args.service_uris[drain.service], drain.path),
             delivery_format=drain.format,

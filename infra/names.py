@@ -58,6 +58,11 @@ class Names:
         """Id of the secret that holds a Cloud SQL database's URL."""
         return f"{self._own}-database-url"
 
+    @property
+    def log_drain(self) -> str:
+        """What brings the frontend's log lines."""
+        return f"{self._own}-logs"
+
     def secret(self, full_name: str) -> str:
         """A secret as Cloud Run wants it: by its id within the project, by its full name elsewhere."""
         return full_name.removeprefix(f"projects/{self.cloud.project}/secrets/")

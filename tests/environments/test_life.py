@@ -51,8 +51,9 @@ class TestAMandatoryViolationBlocksUp:
         refused = life.refused_last
         assert refused.code != 0
         assert "[mandatory]  no-address  (vercel:index:ProjectEnvironmentVariable: API_URL)" in refused.stdout
-        # What waits for the service or for a job too may come a moment later.
-        last = [one for one in refused.planned if not one.endswith(("-public", "-schedule"))][-1]
+        # What else waits for the service or for a job may come a moment later.
+        others = ("-public", "-schedule", "LogDrain logs")
+        last = [one for one in refused.planned if not one.endswith(others)][-1]
         assert last == "vercel:index:ProjectEnvironmentVariable API_URL"
         assert len(refused.planned) == len(life.previewed.planned)
 

@@ -273,10 +273,10 @@ ENVIRONMENTS = {
 }
 
 
-def preview(settings: dict[str, Any]) -> Plan:
+def preview(settings: dict[str, Any], **changed_secrets: str) -> Plan:
     """Run the program on these settings, in the stack `trial`. Raises PreviewError."""
     # A secret that nothing reads is refused.
-    secrets = CANARIES if "frontend" in settings else {}
+    secrets = {**CANARIES, **changed_secrets} if "frontend" in settings else {}
     texts = {key: json.dumps(value) for key, value in settings.items()} | secrets
     return preview_offline(
         ProgramJob(

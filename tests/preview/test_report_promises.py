@@ -88,6 +88,23 @@ class TestOfOurComponents:
         assert isinstance(budget, Undecided)
         assert budget.missing == ("pool of api", "maxConnections of the database")
 
+    def test_jobs_and_tagged_revisions_are_added(self):
+        job = {"connections": {"parallelism": 3, "pool": 1, "overflow": 0}, "service": "api"}
+        whole = plan(
+            *ours({**DEMAND, "tagged": 1}).resources[1:], resource("plimsoll:infra:Job", "seed", job)
+        )
+        budget = connection_budget(whole)
+        assert isinstance(budget, ConnectionBudget)
+        assert [one.used for one in budget.sums] == [(3 + 1) * 2 * 7 + 3 + 1]
+        shown = text(report(whole))
+        assert "api (3 + 1 tagged) × 2 × (5 + 2) = 56 · job seed 3 × 1 = 3 · migration 1" in shown
+        said: Any = promises_json(whole)["connections"]
+        assert said["jobs"] == {"seed": {"most": 3, "arithmetic": "3 × 1 = 3"}}
+
+    def test_a_job_that_does_not_say_its_pool_cannot_be_decided(self):
+        job = resource("plimsoll:infra:Job", "seed", {"connections": {"parallelism": 3, "overflow": 0}})
+        assert connection_budget(plan(*ours().resources[1:], job)) == Undecided(("pool of job seed",))
+
     def test_several_databases_cannot_be_told_apart(self):
         both = plan(
             *ours().resources[1:],
