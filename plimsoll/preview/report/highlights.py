@@ -76,7 +76,6 @@ _BY_TYPE: dict[str, Highlights] = {
             ("at once", "template.parallelism"),
             ("retries", f"{_TASK}.maxRetries"),
             ("timeout", f"{_TASK}.timeout"),
-            ("image", f"{_TASK}.containers[0].image"),
         ),
     ),
     "gcp:cloudrunv2/jobIamMember:JobIamMember": Highlights("may start it"),
