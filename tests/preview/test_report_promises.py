@@ -240,6 +240,17 @@ class TestAtATerminal:
         assert "mind the gap" in shown
         assert "fine" not in shown
 
+    def test_a_split_of_traffic_is_shown_and_what_everybody_has_is_not(self):
+        latest = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}
+        older = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-7", "tag": "old"}
+
+        def shown(*targets: dict[str, Any]) -> str:
+            return text(report(plan(resource(SERVICE, "api", {"traffics": [*targets]}))))
+
+        assert "traffic 100 % latest, 0 % api-7 (old)" in shown(latest, older)
+        assert "traffic" not in shown(latest)
+        assert "traffic [known after the update] % latest" in shown({**latest, "percent": UNKNOWN})
+
     def test_markup_in_a_program_s_own_words_is_only_text(self):
         shown = text(report(plan(resource("a:b:C", "[red]x[/red]", {"name": "[/nonsense]"}))))
         assert "[red]x[/red]" in shown

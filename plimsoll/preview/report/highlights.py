@@ -25,6 +25,7 @@ class Highlights:
     """What the absence of an input says where another one is given: both paths, and the text."""
 
 
+_SERVICE = "gcp:cloudrunv2/service:Service"
 _TASK = "template.template"
 _CONTAINER = "template.containers[0]"
 
@@ -46,7 +47,7 @@ _BY_TYPE: dict[str, Highlights] = {
         ),
     ),
     "plimsoll:infra:Frontend": Highlights("frontend"),
-    "gcp:cloudrunv2/service:Service": Highlights(
+    _SERVICE: Highlights(
         "Cloud Run service",
         (
             ("", "name"),
@@ -59,7 +60,6 @@ _BY_TYPE: dict[str, Highlights] = {
             ("timeout", "template.timeout"),
             ("", "template.executionEnvironment"),
             ("image", f"{_CONTAINER}.image"),
-            ("traffic", "traffics"),
         ),
         absent=(("scaling.minInstanceCount", "scaling.maxInstanceCount", "scales to zero"),),
     ),
@@ -165,7 +165,19 @@ def highlights(resource: Resource) -> list[str]:
             ]
         elif label or value != resource.name:
             texts.append(f"{label}{'' if label in {'', '/'} else ' '}{written(value)}")
-    return texts
+    return texts + (_shares(resource.inputs.get("traffics")) if resource.type == _SERVICE else [])
+
+
+def _shares(traffics: Value) -> list[str]:
+    """Which revisions answer, where it is not simply the newest: `90 % api-12-abc, 10 % latest (canary)`."""
+    targets = [one for one in traffics if isinstance(one, dict)] if isinstance(traffics, list) else []
+    shares: list[str] = []
+    for target in targets:
+        tag = f" ({written(target['tag'])})" if "tag" in target else ""
+        shares.append(
+            f"{written(target.get('percent', 0))} % {written(target.get('revision', 'latest'))}{tag}"
+        )
+    return [] if shares in ([], ["100 % latest"]) else [f"traffic {', '.join(shares)}"]
 
 
 def written(value: Value) -> str:
