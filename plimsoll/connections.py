@@ -141,12 +141,16 @@ class ConnectionBudget:
     migrations: int
     sums: tuple[Sum, ...]
 
+    def jobs_in(self, one: Sum) -> list[JobDemand]:
+        """The jobs that are added up in `one`."""
+        alone = self.supply.pooler is None
+        return [each for each in self.jobs if alone or each.direct == (one.side == "database")]
+
     def terms(self, one: Sum) -> list[str]:
         """What is added up in `one`, each as a reader checks it."""
         pooler = self.supply.pooler
         services = [f"{each.service} {each.arithmetic}" for each in self.demands]
-        here = [each for each in self.jobs if pooler is None or each.direct == (one.side == "database")]
-        jobs = [f"job {each.job} {each.arithmetic}" for each in here]
+        jobs = [f"job {each.job} {each.arithmetic}" for each in self.jobs_in(one)]
         if one.side == "pooler":
             return [*services, *jobs]
         opened = services if pooler is None else [f"pooler {pooler.pool}"]
@@ -201,9 +205,10 @@ def assess(demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] 
 def remedy(budget: ConnectionBudget, one: Sum) -> str:
     """What to change so that `one` fits (or, where it does, is within what is advised), with the numbers."""
     larger = "a larger database" if one.side == "database" else "a larger pooler"
+    heaviest = max(budget.jobs_in(one), key=lambda job: job.most, default=None)
     if one.side == "database" and budget.supply.pooler is not None:
-        return f"lower the pooler's pool, or take {larger}"
-    heaviest = max(budget.jobs, key=lambda job: job.most, default=None)
+        job = "" if heaviest is None else f", or the parallelism or the pool of job {heaviest.job}"
+        return f"lower the pooler's pool{job}, or take {larger}"
     worst = max(budget.demands, key=lambda demand: demand.most, default=None)
     if heaviest is not None and (worst is None or heaviest.most >= worst.most):
         return f"lower the parallelism or the pool of job {heaviest.job}, or take {larger}"

@@ -97,6 +97,14 @@ class TestJobs:
             "lower the parallelism or the pool of job backfill, or take a larger database"
         )
 
+    def test_behind_a_pooler_the_remedy_names_what_is_on_that_side(self):
+        pooler = Pooler(mode="transaction", clients=400, pool=40)
+        supply = Supply(max_connections=90, reserve=30, pooler=pooler)
+        budget = assess([service(instances=30)], supply, [replace(self.JOB, tasks=200, direct=True)])
+        clients, server = (remedy(budget, one) for one in budget.sums)
+        assert "job" not in clients
+        assert "lower the pooler's pool, or the parallelism or the pool of job backfill" in server
+
     def test_the_remedy_leaves_room_for_jobs(self):
         budget = assess([service(instances=9)], SMALL, [self.JOB])
         assert "a maximum of 4 instances of api" in remedy(budget, budget.sums[0])
