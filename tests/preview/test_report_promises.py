@@ -20,7 +20,7 @@ from plimsoll.preview.plan import (
     Source,
     Step,
 )
-from plimsoll.preview.promises import INSTANCE, SERVICE, Undecided, connection_budget, promises
+from plimsoll.preview.promises import INSTANCE, JOB, SERVICE, Undecided, connection_budget, promises
 from plimsoll.preview.report.machine import promises_json
 from plimsoll.preview.report.terminal import report, resource_report
 
@@ -151,6 +151,11 @@ def cloud_run(
     )
 
 
+def cloud_run_job(name: str, variables: dict[str, str] | None = None, **template: int) -> Resource:
+    envs = [{"name": key, "value": value} for key, value in (variables or {}).items()]
+    return resource(JOB, name, {"template": {**template, "template": {"containers": [{"envs": envs}]}}})
+
+
 def cloud_sql(*flags: tuple[str, str]) -> Resource:
     said = [{"name": name, "value": value} for name, value in flags]
     return resource(INSTANCE, "main", {"settings": {"databaseFlags": said}})
@@ -170,6 +175,29 @@ class TestOfAForeignProgram:
         variables = {key: value for key, value in VARIABLES.items() if key != name}
         budget = connection_budget(plan(cloud_run("web", variables), cloud_sql(("max_connections", "50"))))
         assert budget == Undecided((f"{name} of web",))
+
+    @pytest.mark.parametrize(
+        ("template", "tasks"),
+        [
+            pytest.param({}, 1, id="one-where-nothing-is-said"),
+            pytest.param({"taskCount": 4}, 4, id="all-at-once-without-a-parallelism"),
+            pytest.param({"taskCount": 4, "parallelism": 0}, 4, id="or-with-one-of-0"),
+            pytest.param({"taskCount": 4, "parallelism": 2}, 2, id="as-many-as-may-run-at-once"),
+        ],
+    )
+    def test_a_job_that_uses_the_database_is_added(self, template: dict[str, Any], tasks: int):
+        job = cloud_run_job("seed", VARIABLES, **template)
+        whole = plan(cloud_run("web", VARIABLES), job, cloud_sql(("max_connections", "50")))
+        budget = connection_budget(whole)
+        assert isinstance(budget, ConnectionBudget)
+        assert [(one.tasks, one.most) for one in budget.jobs] == [(tasks, tasks * 5)]
+        assert budget.sums[0].used == 40 + tasks * 5 + 1
+
+    def test_a_job_that_does_not_say_its_pool_cannot_be_decided(self):
+        supply = cloud_sql(("max_connections", "50"))
+        silent = cloud_run_job("seed", {"DATABASE_URL": "x"})
+        whole = plan(cloud_run("web", VARIABLES), silent, cloud_run_job("mail"), supply)
+        assert connection_budget(whole) == Undecided(("DB_POOL_SIZE of job seed",))
 
     def test_nor_without_the_flag(self):
         budget = connection_budget(plan(cloud_run("web", VARIABLES), cloud_sql()))
