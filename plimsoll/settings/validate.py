@@ -168,14 +168,13 @@ class _Reader:
         self.rules(
             rule
             for name, one in tasks.items()
-            for rule in jobs.job(name, one, servers, cloud, complete=all_servers)
+            for rule in jobs.job(name, one, servers, cloud, store, complete=all_servers)
         )
         if all_flows and all_budgets:
             has_frontend = "frontend" in raw
             self.rules(flows.flows(identities, budgets, servers, frontend=has_frontend, complete=all_servers))
         if store is not None:
             self.rules(database.database(store, cloud, network, network_given="network" in raw))
-            self.rules(rule for name, one in tasks.items() for rule in jobs.url(name, one, store))
             self.rules(capacity.fits(servers, tasks, store) if all_servers else ())
         if web is not None:
             self.rules(frontend.frontend(web, cloud, servers, complete=all_servers))

@@ -469,6 +469,12 @@ CASES: list[Case] = [
     ("memory-by-cpu", "of a job", of(JOB, memory=4 * GI), of(JOB, memory=4 * GI + 1)),
     ("memory-by-generation", "of a job", of(JOB, memory=512 * MI), of(JOB, memory=512 * MI - 1)),
     ("environment-reserved", "of a job", JOB, of(JOB, environment={"K_JOB": ""})),
+    (
+        "connections-per-instance",
+        "of a job",
+        of(JOB, cloud_sql=True, workers=1, pool_size=90, pool_overflow=10),
+        of(JOB, cloud_sql=True, workers=1, pool_size=90, pool_overflow=11),
+    ),
     ("traffic-sum", "100 and no more", TRAFFIC, traffic(latest(91), older("api-00007-abc", 10, "canary"))),
     ("traffic-sum", "100 and no less", TRAFFIC, traffic(latest(90), older("api-00007-abc", 9, "canary"))),
     ("traffic-sum", "none known", traffic(not_known(latest(1), "percent")), traffic(latest(None))),

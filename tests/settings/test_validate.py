@@ -428,6 +428,28 @@ class TestLogDrain:
         assert self.found(config) == {("settings/drain-unreachable", "frontend.logDrain.service")}
 
 
+def test_a_jobs_pool_must_fit_through_the_socket_of_cloud_sql():
+    config = changed("dev", "database.address", "public")
+    del config["network"]
+    config["jobs"]["migrate"]["database"]["pool"] = 101
+    found = refused(config)
+    assert ("cloud-run/connections-per-instance", "jobs.migrate.database.pool") in found
+
+
+def test_a_job_does_not_repeat_what_is_wrong_with_its_service():
+    found = refused(changed("dev", f"{API}.memory", "8Gi"))
+    assert found == {("cloud-run/memory-by-cpu", f"{API}.memory")}
+
+
+def test_a_job_needs_a_cpu_of_its_own_where_its_service_has_less_than_one():
+    config = changed("dev", f"{API}.cpu", "500m")
+    config["services"]["api"] |= {"concurrency": 1, "executionEnvironment": "gen1"}
+    assert refused(config) == {
+        ("cloud-run/job-cpu", "jobs.migrate.cpu"),
+        ("cloud-run/job-cpu", "jobs.review-queries.cpu"),
+    }
+
+
 def test_a_wrong_time_zone_is_told_the_nearest():
     config = changed("dev", "jobs.review-queries.schedule.timeZone", "Europe/Berlim")
     assert [fault.message for fault in faults(config)] == [

@@ -50,6 +50,7 @@ _TASK = (
     container.variable_name_is_an_identifier,
     container.variable_is_not_reserved,
     container.variable_value_fits,
+    network.instance_connections_fit,
 )
 """What holds of a job's task as of a service's instance."""
 RULES = _SERVICE + jobs.RULES + traffic.RULES
@@ -73,6 +74,10 @@ def check_job(shape: JobShape) -> list[Problem]:
         memory=shape.memory,
         execution_environment="gen2",
         environment=shape.environment,
+        cloud_sql=shape.cloud_sql,
+        workers=shape.workers,
+        pool_size=shape.pool_size,
+        pool_overflow=shape.pool_overflow,
     )
     # Less than a whole vCPU is said once, as what it means for a job.
     small = judge((jobs.job_has_a_whole_cpu,), shape)

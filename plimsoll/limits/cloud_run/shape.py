@@ -124,6 +124,12 @@ class JobShape(Shape):
     """Attempts of a task after its first."""
     environment: Mapping[str, str] | None = None
     """Name to value; an empty value for a reference to a secret."""
+    cloud_sql: bool | None = None
+    """Whether it reaches its database through the Cloud SQL connection of Cloud Run."""
+    workers: int | None = None
+    """Processes of a task, each with a pool of its own."""
+    pool_size: int | None = None
+    pool_overflow: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

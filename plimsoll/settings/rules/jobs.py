@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll import connections
 from plimsoll.limits import cloud_run, cloud_scheduler
-from plimsoll.settings.model import CloudSqlDatabase, Database
+from plimsoll.settings.model import CloudSqlDatabase, Database, ExternalDatabase
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 from plimsoll.settings.rules.services import OWN_VARIABLES
 
@@ -29,6 +29,7 @@ _KEYS: dict[str, KeyPath] = {
     "parallelism": ("parallelism",),
     "retries": ("retries",),
     "environment": ("env",),
+    "pool_size": ("database", "pool"),
 }
 
 
@@ -47,9 +48,18 @@ def demand(name: str, job: Job, service: Service) -> connections.JobDemand | Non
 
 
 def job(
-    name: str, one: Job, servers: Mapping[str, Service], cloud: Cloud | None, *, complete: bool
+    name: str,
+    one: Job,
+    servers: Mapping[str, Service],
+    cloud: Cloud | None,
+    database: Database | None,
+    *,
+    complete: bool,
 ) -> Iterator[Broken]:
-    """Judge one job; `complete`: every service could be read, so one that is not there is missing."""
+    """Judge one job; `complete`: every service could be read, so one that is not there is missing.
+
+    `cloud` and `database` are `None` where the file has none that could be read.
+    """
     base: KeyPath = ("jobs", name)
     server = servers.get(one.service)
     if server is None and complete:
@@ -60,6 +70,7 @@ def job(
             f"this environment has no service of that name; it has {', '.join(servers) or 'none'}",
             "correct the name, or declare the service",
         )
+    pool = one.pool(server) if server is not None else None
     shape = cloud_run.JobShape(
         name=one.physical_name(cloud, name) if cloud is not None else one.name,
         cpu=one.cpu if one.cpu is not None or server is None else server.cpu,
@@ -69,6 +80,10 @@ def job(
         parallelism=one.parallelism,
         retries=one.retries,
         environment={**one.env, **dict.fromkeys(one.secrets, "")},
+        cloud_sql=isinstance(database, CloudSqlDatabase) and database.address == "public",
+        workers=1,
+        pool_size=pool.pool if pool is not None else None,
+        pool_overflow=pool.overflow if pool is not None else None,
     )
     keys: dict[str, KeyPath] = {
         **_KEYS,
@@ -91,14 +106,7 @@ def job(
                 "rename the job",
             )
     yield from _variables(base, one)
-    if one.database is not None and server is not None and server.database is None:
-        yield ours(
-            (*base, "database"),
-            "job-without-database",
-            one.service,
-            f"{one.service} does not use the database, so neither does this job",
-            f"add `database` to services.{one.service}, or remove it here",
-        )
+    yield from _database(base, one, server, database)
 
 
 def _of_the_service(server: Service | None) -> list[Problem]:
@@ -111,13 +119,21 @@ def _of_the_service(server: Service | None) -> list[Problem]:
     )
 
 
-def url(name: str, one: Job, database: Database) -> Iterator[Broken]:
-    """Refuse another URL where there is but one way to the database."""
-    if one.database is None or one.database.url is None:
+def _database(base: KeyPath, one: Job, server: Service | None, database: Database | None) -> Iterator[Broken]:
+    if one.database is None:
         return
-    if isinstance(database, CloudSqlDatabase) or database.pooler is None:
+    if server is not None and server.database is None:
         yield ours(
-            ("jobs", name, "database", "url"),
+            (*base, "database"),
+            "job-without-database",
+            one.service,
+            f"{one.service} does not use the database, so neither does this job",
+            f"add `database` to services.{one.service}, or remove it here",
+        )
+    pooled = database is None or (isinstance(database, ExternalDatabase) and database.pooler is not None)
+    if one.database.url is not None and not pooled:
+        yield ours(
+            (*base, "database", "url"),
             "job-url",
             one.database.url.secret,
             "no pooler stands before this database, so its one URL serves jobs too",
