@@ -10,8 +10,10 @@ import pulumi
 from infra.database import DatabaseArgs, declare_database
 from infra.foundation import Foundation, foundation_args
 from infra.frontend import Frontend, FrontendArgs
+from infra.job import Job, JobArgs
 from infra.names import Names
 from infra.providers import providers
+from infra.registry import Registry, RegistryArgs
 from infra.service import Service, ServiceArgs
 from plimsoll.settings.model import EndpointFlow
 from plimsoll.units import format_seconds
@@ -73,23 +75,48 @@ class Environment(pulumi.ComponentResource):
                     names=names,
                     foundation=foundation,
                     database=database.reference if service.database else None,
+                    jobs=[job for job in settings.jobs.values() if job.service == key],
                 ),
                 inside,
             )
             for key, service in settings.services.items()
+        }
+        jobs = {
+            key: Job(
+                key,
+                JobArgs(
+                    settings=job,
+                    service=services[job.service],
+                    of_service=settings.services[job.service],
+                    names=names,
+                    foundation=foundation,
+                    database=database.reference if settings.services[job.service].database else None,
+                ),
+                inside,
+            )
+            for key, job in settings.jobs.items()
         }
         uris = {key: service.uri for key, service in services.items()}
         self.exports = {
             "region": settings.cloud.region,
             "serviceUrls": uris,
             "serviceNames": {key: service.service_name for key, service in services.items()},
+            **({"jobNames": {key: job.job_name for key, job in jobs.items()}} if jobs else {}),
             **database.exports,
         }
+        if settings.registry is not None:
+            registry = Registry(
+                "registry",
+                RegistryArgs(settings=settings.registry, names=names, foundation=foundation),
+                inside,
+            )
+            self.exports["registry"] = registry.address
         if settings.frontend is not None:
             frontend = Frontend(
                 "frontend",
                 FrontendArgs(
                     settings=settings.frontend,
+                    names=names,
                     service_uris=uris,
                     secret=args.secret,
                     protect=settings.cloud.protect,

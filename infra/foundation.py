@@ -55,8 +55,13 @@ def foundation_args(settings: Settings, names: Names) -> FoundationArgs:
     private = cloudsql and database.address == "private"
     users = [service for service in settings.services.values() if service.database is not None]
     apis = {FIRST_API, "iam", "run"}
-    if cloudsql or users or any(service.secrets for service in settings.services.values()):
+    runs = (*settings.services.values(), *settings.jobs.values())
+    if cloudsql or users or any(one.secrets for one in runs):
         apis.add("secretmanager")
+    if any(job.schedule is not None for job in settings.jobs.values()):
+        apis.add("cloudscheduler")
+    if settings.registry is not None:
+        apis.add("artifactregistry")
     if cloudsql:
         apis.add("sqladmin")
     if private:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumiverse_vercel as vercel
 
+from plimsoll.limits import vercel as limits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from infra.names import Names
     from plimsoll.settings import model
 
 PROTECTION = {
@@ -27,6 +30,7 @@ class FrontendArgs:
     """What to deploy, and what it needs of the rest."""
 
     settings: model.Frontend
+    names: Names
     service_uris: Mapping[str, pulumi.Output[str]]
     """Where each service answers."""
     secret: Callable[[str], pulumi.Output[str]]
@@ -36,7 +40,7 @@ class FrontendArgs:
 
 
 class Frontend(pulumi.ComponentResource):
-    """Owns a Vercel project, its environment variables (one resource each) and its domain.
+    """Owns a Vercel project, its environment variables (one resource each), log drain and domain.
 
     It does not own deployments: Vercel makes one of every push.
     """
@@ -56,6 +60,8 @@ class Frontend(pulumi.ComponentResource):
         for variable, source in args.settings.env.items():
             value = source.value if source.config is None else args.secret(source.config)
             self._declare_variable(variable, value, sensitive=source.sensitive, targets=source.targets)
+        if args.settings.log_drain is not None:
+            self._declare_log_drain(args.settings.log_drain, args)
         # Without a domain of its own Vercel chooses one: PROJECT.vercel.app may well be somebody else's.
         self.exports = {"frontendProject": self._project.name}
         if args.settings.domain is not None:
@@ -98,6 +104,28 @@ class Frontend(pulumi.ComponentResource):
             # VERCEL_ENV and the commit, by which logs and traces are told apart.
             automatically_expose_system_environment_variables=True,
             opts=pulumi.ResourceOptions(parent=self, protect=self._lasting),
+        )
+
+    def _declare_log_drain(self, drain: model.LogDrain, args: FrontendArgs) -> None:
+        def long_enough(secret: str) -> str:
+            shape = limits.DrainShape(secret_characters=len(secret))
+            for problem in limits.check_drain(shape):
+                raise pulumi.RunError(
+                    f"secret {drain.secret}: {problem.message}\n"
+                    f"→ {problem.remedy} | pulumi config set --secret {drain.secret}"
+                )
+            return secret
+
+        vercel.LogDrain(
+            "logs",
+            name=args.names.log_drain,
+            project_ids=[self._project.id],
+            endpoint=pulumi.Output.concat(args.service_uris[drain.service], drain.path),
+            delivery_format=drain.format,
+            sources=sorted(set(drain.sources)),
+            environments=sorted(set(drain.environments)),
+            secret=args.secret(drain.secret).apply(long_enough),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _declare_variable(

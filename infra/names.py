@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from plimsoll.limits.cloud_run import account_id_lengths
 
 if TYPE_CHECKING:
-    from plimsoll.settings.model import Cloud, CloudSqlDatabase, Service
+    from plimsoll.settings.model import Cloud, CloudSqlDatabase, Job, Service
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,12 @@ class Names:
         """A Cloud Run service's own name, else APPLICATION-KEY."""
         return settings.physical_name(self.cloud, key)
 
+    def job(self, key: str, settings: Job) -> str:
+        """A Cloud Run job's own name, else APPLICATION-KEY; its schedule has the same."""
+        return settings.physical_name(self.cloud, key)
+
     def account(self, key: str) -> str:
-        """Id of a service's account: APPLICATION-KEY, with a digest where that is too short or too long."""
+        """Id of an account: APPLICATION-KEY, with a digest where that is too short or too long."""
         name = f"{self.cloud.application}-{key}"
         least, most = account_id_lengths()
         if least <= len(name) <= most:
@@ -53,6 +57,11 @@ class Names:
     def database_url(self) -> str:
         """Id of the secret that holds a Cloud SQL database's URL."""
         return f"{self._own}-database-url"
+
+    @property
+    def log_drain(self) -> str:
+        """What brings the frontend's log lines."""
+        return f"{self._own}-logs"
 
     def secret(self, full_name: str) -> str:
         """A secret as Cloud Run wants it: by its id within the project, by its full name elsewhere."""

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi_gcp import cloudrunv2, projects, secretmanager, serviceaccount
 
+from infra.container import socket_mount, socket_volume, variables, vpc_access
 from plimsoll.limits.facts import Facts
 from plimsoll.settings.rules.capacity import demand
-from plimsoll.settings.rules.services import EGRESS
+from plimsoll.settings.rules.services import LATEST
 from plimsoll.units import format_cpu, format_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from infra.database import DatabaseReference
     from infra.foundation import Foundation
     from infra.names import Names
-    from plimsoll.settings.model import Probe
+    from plimsoll.settings.model import Job, Probe, SecretReference
     from plimsoll.settings.model import Service as ServiceSettings
-
-SOCKET_VOLUME = "cloudsql"
-"""Cloud Run reserves this name for Cloud SQL's sockets and refuses them under any other."""
 
 OF_THE_PIPELINE = (
     # What it deploys.
@@ -45,6 +43,8 @@ INGRESS = {
     "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
     "internal-and-load-balancer": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
+_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 GENERATIONS = {"gen1": "EXECUTION_ENVIRONMENT_GEN1", "gen2": "EXECUTION_ENVIRONMENT_GEN2"}
 
 
@@ -57,6 +57,8 @@ class ServiceArgs:
     foundation: Foundation
     database: DatabaseReference | None
     """The database, where the service uses it."""
+    jobs: Sequence[Job] = ()
+    """The jobs that run as its account, which may therefore read their secrets too."""
 
 
 class Service(pulumi.ComponentResource):
@@ -67,14 +69,18 @@ class Service(pulumi.ComponentResource):
 
     service_name: pulumi.Output[str]
     uri: pulumi.Output[str]
+    account: serviceaccount.Account
+    """As whom it runs, and its jobs."""
+    grants: Sequence[pulumi.Resource]
+    """What that account may do."""
 
     def __init__(self, key: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("plimsoll:infra:Service", key, connection_inputs(key, args.settings), opts)
         self._key = key
         self._args = args
-        self._account = self._declare_account()
-        grants = [*self._secret_grants(), *self._role_grants()]
-        service = self._declare_service(grants)
+        self.account = self._declare_account()
+        self.grants = [*self._secret_grants(), *self._role_grants()]
+        service = self._declare_service()
         if args.settings.public:
             cloudrunv2.ServiceIamMember(
                 f"{key}-public",
@@ -86,7 +92,7 @@ class Service(pulumi.ComponentResource):
             )
         self.service_name = service.name
         self.uri = service.uri
-        self.register_outputs({"name": service.name, "uri": service.uri, "account": self._account.email})
+        self.register_outputs({"name": service.name, "uri": service.uri, "account": self.account.email})
 
     def _declare_account(self) -> serviceaccount.Account:
         args = self._args
@@ -100,9 +106,12 @@ class Service(pulumi.ComponentResource):
     def _secrets(self) -> set[str]:
         """Full names of the secrets it reads. Two variables may read one: a grant each would be one grant."""
         args = self._args
-        secrets = {
-            reference.resource(args.names.cloud.project) for reference in args.settings.secrets.values()
-        }
+        references: list[SecretReference] = list(args.settings.secrets.values())
+        for job in args.jobs:
+            references.extend(job.secrets.values())
+            if job.database is not None and job.database.url is not None:
+                references.append(job.database.url)
+        secrets = {reference.resource(args.names.cloud.project) for reference in references}
         if args.database:
             secrets.add(args.database.secret)
         return secrets
@@ -124,7 +133,7 @@ class Service(pulumi.ComponentResource):
                 f"{self._key}.{called}",
                 secret_id=secret,
                 role="roles/secretmanager.secretAccessor",
-                member=self._account.member,
+                member=self.account.member,
                 opts=options,
             )
 
@@ -138,16 +147,16 @@ class Service(pulumi.ComponentResource):
                 f"{self._key}.{role.removeprefix('roles/').replace('/', '-')}",
                 project=args.names.cloud.project,
                 role=role,
-                member=self._account.member,
+                member=self.account.member,
                 opts=pulumi.ResourceOptions(
                     parent=self, depends_on=[args.foundation.api("cloudresourcemanager")]
                 ),
             )
 
-    def _declare_service(self, grants: list[pulumi.Resource]) -> cloudrunv2.Service:
+    def _declare_service(self) -> cloudrunv2.Service:
         args, settings = self._args, self._args.settings
         # A revision that starts before it may read its secrets fails for good.
-        after = [args.foundation.api("run"), *grants]
+        after = [args.foundation.api("run"), *self.grants]
         if args.database:
             after.extend(args.database.ready)
             if args.database.network and settings.egress == "all-traffic":
@@ -158,7 +167,7 @@ class Service(pulumi.ComponentResource):
         if settings.image.owner == "pipeline":
             options.ignore_changes = list(OF_THE_PIPELINE)
         else:
-            traffics = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
+            traffics = traffic(settings)
         return cloudrunv2.Service(
             self._key,
             name=args.names.service(self._key, settings),
@@ -177,7 +186,7 @@ class Service(pulumi.ComponentResource):
         container = self._container()
         template: cloudrunv2.ServiceTemplateArgsDict = {
             "containers": [container],
-            "service_account": self._account.email,
+            "service_account": self.account.email,
             "max_instance_request_concurrency": settings.concurrency,
             "timeout": f"{settings.timeout.normalize():f}s",
             "execution_environment": GENERATIONS[settings.execution_environment],
@@ -186,19 +195,10 @@ class Service(pulumi.ComponentResource):
         if scaling is not None:
             template["scaling"] = scaling
         if database and database.socket:
-            # Both said: Google adds the mount by itself, and a preview would forever take it away again
-            # (pulumi-gcp#1093).
-            template["volumes"] = [
-                {"name": SOCKET_VOLUME, "cloud_sql_instance": {"instances": [database.socket]}}
-            ]
-            container["volume_mounts"] = [{"name": SOCKET_VOLUME, "mount_path": f"/{SOCKET_VOLUME}"}]
+            template["volumes"] = [socket_volume(database.socket)]
+            container["volume_mounts"] = [socket_mount()]
         if database and database.network:
-            template["vpc_access"] = {
-                "network_interfaces": [
-                    {"network": database.network.name, "subnetwork": database.network.subnet}
-                ],
-                "egress": EGRESS[settings.egress],
-            }
+            template["vpc_access"] = vpc_access(database.network, settings.egress)
         return template
 
     def _container(self) -> cloudrunv2.ServiceTemplateContainerArgsDict:
@@ -221,7 +221,6 @@ class Service(pulumi.ComponentResource):
         return container
 
     def _variables(self) -> list[cloudrunv2.ServiceTemplateContainerEnvArgsDict]:
-        """Plain and secret together, by name, so that the order in a file is no change."""
         names, settings, database = self._args.names, self._args.settings, self._args.database
         plain = {**settings.env, "WEB_CONCURRENCY": str(settings.workers)}
         secrets: dict[str, tuple[str, pulumi.Input[str]]] = {
@@ -232,16 +231,7 @@ class Service(pulumi.ComponentResource):
             plain["DB_POOL_SIZE"] = str(settings.database.pool)
             plain["DB_MAX_OVERFLOW"] = str(settings.database.overflow)
             secrets["DATABASE_URL"] = (database.secret, database.version)
-        variables: dict[str, cloudrunv2.ServiceTemplateContainerEnvArgsDict] = {
-            name: {"name": name, "value": value} for name, value in plain.items()
-        }
-        for name, (secret, version) in secrets.items():
-            reference: cloudrunv2.ServiceTemplateContainerEnvValueSourceSecretKeyRefArgsDict = {
-                "secret": names.secret(secret),
-                "version": version,
-            }
-            variables[name] = {"name": name, "value_source": {"secret_key_ref": reference}}
-        return [variables[name] for name in sorted(variables)]
+        return variables(names, plain, secrets)
 
 
 def _with_its_secret(database: DatabaseReference) -> pulumi.ResourceOptions:
@@ -266,8 +256,27 @@ def connection_inputs(key: str, settings: ServiceSettings) -> dict[str, Any]:
             "pool": opens.pool,
             "overflow": opens.overflow,
             "perRequest": opens.per_request,
+            **({"tagged": opens.tagged} if opens.tagged else {}),
         }
     }
+
+
+def traffic(settings: ServiceSettings) -> list[cloudrunv2.ServiceTrafficArgsDict]:
+    """Which revisions answer, in the order of the file; all of it the latest's where nothing is said.
+
+    No share is left out: it comes back as nothing, and 0 would differ for ever.
+    """
+    targets: list[cloudrunv2.ServiceTrafficArgsDict] = []
+    for said in settings.traffic:
+        target: cloudrunv2.ServiceTrafficArgsDict = {"type": _LATEST}
+        if said.revision != LATEST:
+            target = {"type": _REVISION, "revision": said.revision}
+        if said.percent:
+            target["percent"] = said.percent
+        if said.tag is not None:
+            target["tag"] = said.tag
+        targets.append(target)
+    return targets or [{"type": _LATEST, "percent": 100}]
 
 
 def service_scaling(settings: ServiceSettings) -> cloudrunv2.ServiceScalingArgsDict:

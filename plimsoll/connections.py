@@ -37,6 +37,8 @@ class Demand:
     """Sessions that one request holds at once."""
     at_least: int = 1
     """Minimum of instances: no remedy goes below it."""
+    tagged: int = 0
+    """Revisions beyond that maximum, to which only a tag leads."""
 
     @property
     def per_worker(self) -> int:
@@ -46,7 +48,11 @@ class Demand:
     @property
     def most(self) -> int:
         """Connections with every instance up and every pool full."""
-        return self.instances * self.workers * self.per_worker
+        return (self.instances + self._tagged) * self.workers * self.per_worker
+
+    @property
+    def _tagged(self) -> int:
+        return self.tagged * int(_allowances()["tagged_instances"])
 
     @property
     def arithmetic(self) -> str:
@@ -54,7 +60,32 @@ class Demand:
         pool = f"({self.pool} + {self.overflow})" if self.overflow else f"{self.pool}"
         if self.per_worker < self.pool + self.overflow:
             pool = f"{self.per_worker} in flight"
-        return f"{self.instances} × {self.workers} × {pool} = {self.most}"
+        instances = f"({self.instances} + {self._tagged} tagged)" if self.tagged else f"{self.instances}"
+        return f"{instances} × {self.workers} × {pool} = {self.most}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDemand:
+    """What one execution of a job may open: it has no rollout, and no more tasks at once than it says."""
+
+    job: str
+    tasks: int
+    """Tasks at the same time, at least 1."""
+    pool: int
+    overflow: int = 0
+    direct: bool = False
+    """Whether it goes past a pooler, to the database itself."""
+
+    @property
+    def most(self) -> int:
+        """Connections with every task up and every pool full."""
+        return self.tasks * (self.pool + self.overflow)
+
+    @property
+    def arithmetic(self) -> str:
+        """The multiplication, as a reader checks it."""
+        pool = f"({self.pool} + {self.overflow})" if self.overflow else f"{self.pool}"
+        return f"{self.tasks} × {pool} = {self.most}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +136,25 @@ class ConnectionBudget:
     """The verdict on one database, with all that a reader needs to check it."""
 
     demands: tuple[Demand, ...]
+    jobs: tuple[JobDemand, ...]
     supply: Supply
     migrations: int
     sums: tuple[Sum, ...]
+
+    def jobs_in(self, one: Sum) -> list[JobDemand]:
+        """The jobs that are added up in `one`."""
+        alone = self.supply.pooler is None
+        return [each for each in self.jobs if alone or each.direct == (one.side == "database")]
+
+    def terms(self, one: Sum) -> list[str]:
+        """What is added up in `one`, each as a reader checks it."""
+        pooler = self.supply.pooler
+        services = [f"{each.service} {each.arithmetic}" for each in self.demands]
+        jobs = [f"job {each.job} {each.arithmetic}" for each in self.jobs_in(one)]
+        if one.side == "pooler":
+            return [*services, *jobs]
+        opened = services if pooler is None else [f"pooler {pooler.pool}"]
+        return [*opened, *jobs, f"migration {self.migrations}"]
 
     @property
     def fits(self) -> bool:
@@ -121,8 +168,11 @@ def _allowances() -> Mapping[str, Fraction]:
     return {name: Fraction(str(entry["value"])) for name, entry in data["values"].items()}
 
 
-def assess(demands: Sequence[Demand], supply: Supply) -> ConnectionBudget:
-    """Add up what services may open and hold it against what the database allows.
+def assess(demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] = ()) -> ConnectionBudget:
+    """Add up what services and jobs may open and hold it against what the database allows.
+
+    Each job is counted as running once, since any of them may run at any time; the same job does not run
+    twice at once unless somebody starts it so.
 
     Without a pooler there is one sum. A session pooler hands a connection to each client for as long as the
     client stays, so its clients are bounded by its pool too. A transaction pooler has two independent sums:
@@ -131,6 +181,8 @@ def assess(demands: Sequence[Demand], supply: Supply) -> ConnectionBudget:
     rule = _allowances()
     migrations = int(rule["migrations"])
     services = sum(demand.most for demand in demands)
+    direct = sum(job.most for job in jobs if job.direct)
+    pooled = sum(job.most for job in jobs if not job.direct)
     factor = 1 + (rule["rollout_overlap"] - 1) + (rule["overshoot"] - 1)
     at_database = supply.max_connections - supply.reserve
 
@@ -138,28 +190,35 @@ def assess(demands: Sequence[Demand], supply: Supply) -> ConnectionBudget:
         return Sum(name, used + extra, usable, int(usable * rule["advised_share"]), int(used * grow) + extra)
 
     if supply.pooler is None:
-        sums = (side("database", services, migrations, at_database, factor),)
+        sums = (side("database", services, direct + pooled + migrations, at_database, factor),)
     else:
         pooler = supply.pooler
         clients = min(pooler.clients, pooler.pool) if pooler.mode == "session" else pooler.clients
         # The pooler's own pool does not grow with a rollout: that is what it is for.
         sums = (
-            side("pooler", services, 0, clients, factor),
-            side("database", pooler.pool, migrations, at_database, Fraction(1)),
+            side("pooler", services, pooled, clients, factor),
+            side("database", pooler.pool, direct + migrations, at_database, Fraction(1)),
         )
-    return ConnectionBudget(tuple(demands), supply, migrations, sums)
+    return ConnectionBudget(tuple(demands), tuple(jobs), supply, migrations, sums)
 
 
 def remedy(budget: ConnectionBudget, one: Sum) -> str:
     """What to change so that `one` fits (or, where it does, is within what is advised), with the numbers."""
     larger = "a larger database" if one.side == "database" else "a larger pooler"
+    heaviest = max(budget.jobs_in(one), key=lambda job: job.most, default=None)
     if one.side == "database" and budget.supply.pooler is not None:
-        return f"lower the pooler's pool, or take {larger}"
-    worst = max(budget.demands, key=lambda demand: demand.most)
+        job = "" if heaviest is None else f", or the parallelism or the pool of job {heaviest.job}"
+        return f"lower the pooler's pool{job}, or take {larger}"
+    worst = max(budget.demands, key=lambda demand: demand.most, default=None)
+    if heaviest is not None and (worst is None or heaviest.most >= worst.most):
+        return f"lower the parallelism or the pool of job {heaviest.job}, or take {larger}"
+    if worst is None:
+        return f"take {larger}"
 
     def excess(changed: Demand) -> int:
         demands = [changed if each is worst else each for each in budget.demands]
-        same = next(each for each in assess(demands, budget.supply).sums if each.side == one.side)
+        changed_sums = assess(demands, budget.supply, budget.jobs).sums
+        same = next(each for each in changed_sums if each.side == one.side)
         return same.over if one.over else max(0, same.peak - same.advised)
 
     # Both grow with their count: the last one without excess stands just before the first one with some.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.connections import Demand, Pooler, Supply, assess, remedy
+from plimsoll.connections import Demand, JobDemand, Pooler, Supply, assess, remedy
 
 API = Demand(service="api", instances=1, workers=1, concurrency=80, pool=5, overflow=10)
 
@@ -53,6 +53,61 @@ def test_a_small_supabase_takes_five_instances_of_fifteen(instances: int, over: 
 def test_one_migration_is_always_counted():
     assert assess([], SMALL).sums[0].used == 1
     assert not assess([service(instances=5)], Supply(max_connections=89, reserve=14)).fits
+
+
+def test_a_revision_that_only_a_tag_leads_to_takes_an_instance_beyond_the_maximum():
+    tagged = service(instances=4, tagged=1)
+    assert tagged.most == 75
+    assert tagged.arithmetic == "(4 + 1 tagged) × 1 × (5 + 10) = 75"
+    assert assess([tagged], SMALL).fits
+    assert not assess([service(instances=5, tagged=1)], SMALL).fits
+
+
+class TestJobs:
+    JOB = JobDemand(job="backfill", tasks=4, pool=2, overflow=1)
+
+    def test_a_job_opens_the_pool_of_each_task_that_runs_at_once(self):
+        assert self.JOB.most == 12
+        assert self.JOB.arithmetic == "4 × (2 + 1) = 12"
+
+    def test_jobs_are_counted_beside_services_and_the_migration(self):
+        (one,) = assess([service(instances=4)], SMALL, [self.JOB]).sums
+        assert (one.used, one.over) == (60 + 12 + 1, 0)
+        assert assess([service(instances=5)], SMALL, [self.JOB]).sums[0].over == 12
+
+    def test_a_job_has_no_rollout_and_does_not_overshoot(self):
+        alone, beside = assess([service()], SMALL).sums[0], assess([service()], SMALL, [self.JOB]).sums[0]
+        assert beside.peak == alone.peak + 12
+
+    def test_behind_a_pooler_a_job_is_one_of_its_clients_unless_it_goes_past_it(self):
+        pooler = Pooler(mode="transaction", clients=400, pool=40)
+        supply = Supply(max_connections=90, reserve=30, pooler=pooler)
+        clients, server = assess([service()], supply, [self.JOB]).sums
+        assert (clients.used, server.used) == (15 + 12, 40 + 1)
+        budget = assess([service()], supply, [replace(self.JOB, direct=True)])
+        clients, server = budget.sums
+        assert (clients.used, server.used) == (15, 40 + 12 + 1)
+        assert budget.terms(clients) == ["api 1 × 1 × (5 + 10) = 15"]
+        assert budget.terms(server) == ["pooler 40", "job backfill 4 × (2 + 1) = 12", "migration 1"]
+
+    def test_the_remedy_names_the_job_where_it_takes_most(self):
+        heavy = replace(self.JOB, tasks=100)
+        budget = assess([service()], SMALL, [heavy])
+        assert remedy(budget, budget.sums[0]) == (
+            "lower the parallelism or the pool of job backfill, or take a larger database"
+        )
+
+    def test_behind_a_pooler_the_remedy_names_what_is_on_that_side(self):
+        pooler = Pooler(mode="transaction", clients=400, pool=40)
+        supply = Supply(max_connections=90, reserve=30, pooler=pooler)
+        budget = assess([service(instances=30)], supply, [replace(self.JOB, tasks=200, direct=True)])
+        clients, server = (remedy(budget, one) for one in budget.sums)
+        assert "job" not in clients
+        assert "lower the pooler's pool, or the parallelism or the pool of job backfill" in server
+
+    def test_the_remedy_leaves_room_for_jobs(self):
+        budget = assess([service(instances=9)], SMALL, [self.JOB])
+        assert "a maximum of 4 instances of api" in remedy(budget, budget.sums[0])
 
 
 class TestBehindAPooler:

@@ -6,13 +6,27 @@ declare; policies judge what anyone declared, where a value may be known only af
 
 from __future__ import annotations
 
-from plimsoll.limits.cloud_run import PortShape, ProbeShape, ServiceShape, VolumeShape, check_service
+from plimsoll.limits.cloud_run import (
+    JobShape,
+    PortShape,
+    ProbeShape,
+    ServiceShape,
+    TargetShape,
+    TrafficShape,
+    VolumeShape,
+    check_job,
+    check_service,
+    check_traffic,
+)
+from plimsoll.limits.cloud_scheduler import ScheduleShape, check_schedule
 from plimsoll.limits.cloud_sql import InstanceShape, check_instance, default_max_connections, tier_memory
 from plimsoll.limits.problem import Problem, Severity
 from plimsoll.limits.supabase import ComputeSize, PoolShape, check_pool, compute_size, is_shared_host
 from plimsoll.limits.vercel import (
+    DrainShape,
     FunctionShape,
     VariableShape,
+    check_drain,
     check_function,
     check_project_name,
     check_region,
@@ -22,22 +36,31 @@ from plimsoll.limits.vercel import (
 
 __all__ = [
     "ComputeSize",
+    "DrainShape",
     "FunctionShape",
     "InstanceShape",
+    "JobShape",
     "PoolShape",
     "PortShape",
     "ProbeShape",
     "Problem",
+    "ScheduleShape",
     "ServiceShape",
     "Severity",
+    "TargetShape",
+    "TrafficShape",
     "VariableShape",
     "VolumeShape",
+    "check_drain",
     "check_function",
     "check_instance",
+    "check_job",
     "check_pool",
     "check_project_name",
     "check_region",
+    "check_schedule",
     "check_service",
+    "check_traffic",
     "check_variable",
     "compute_size",
     "default_max_connections",

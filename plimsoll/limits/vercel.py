@@ -1,4 +1,4 @@
-"""What Vercel accepts: rows 53 and 54, project names, and which of its regions are near Google's.
+"""What Vercel accepts: rows 53 and 54, project names, log drains, and which of its regions are near Google's.
 
 The numbers stand in `data/vercel.json`.
 """
@@ -68,6 +68,16 @@ class RegionShape(Shape):
     google_region: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainShape(Shape):
+    """A drain that posts a project's log lines to an address."""
+
+    plan: str | None = None
+    """`hobby`, `pro` or `enterprise`."""
+    secret_characters: int | None = None
+    """Length of the secret with which Vercel signs what it posts."""
+
+
 def check_function(shape: FunctionShape) -> list[Problem]:
     """Return everything that is wrong with a project's functions, as far as `shape` tells."""
     return judge(_FUNCTION, shape)
@@ -76,6 +86,11 @@ def check_function(shape: FunctionShape) -> list[Problem]:
 def check_variable(shape: VariableShape) -> list[Problem]:
     """Return everything that is wrong with an environment variable, as far as `shape` tells."""
     return judge(_VARIABLE, shape)
+
+
+def check_drain(shape: DrainShape) -> list[Problem]:
+    """Return everything that is wrong with a log drain, as far as `shape` tells."""
+    return judge(_DRAIN, shape)
 
 
 def check_project_name(name: str) -> list[Problem]:
@@ -223,6 +238,32 @@ def one_way_of_declaring(shape: VariableShape) -> Iterator[Breach]:
         )
 
 
+@rule("vercel/log-drain-plan", rows=(), fact="log_drain_plans")
+def plan_has_drains(shape: DrainShape) -> Iterator[Breach]:
+    """Log drains are for paying teams (`telemetry-and-plans.md`, Vercel drains)."""
+    plans = FACTS["log_drain_plans"].names()
+    if shape.plan is not None and shape.plan not in plans:
+        yield Breach(
+            ("plan",),
+            quoted(shape.plan),
+            f"log drains come with plan {listed(plans, 'or')}, not with {quoted(shape.plan)}",
+            "remove the drain, or take a plan that has them",
+        )
+
+
+@rule("vercel/log-drain-secret", rows=(), fact="log_drain_secret")
+def drain_secret_is_long(shape: DrainShape) -> Iterator[Breach]:
+    """The provider refuses a short one, and so would anybody who has to guess it."""
+    least = FACTS["log_drain_secret"].count("characters")
+    if shape.secret_characters is not None and shape.secret_characters < least:
+        yield Breach(
+            ("secret_characters",),
+            f"{shape.secret_characters} characters",
+            f"a log drain's secret has at least {least} characters, not {shape.secret_characters}",
+            "make a longer one: openssl rand -hex 32",
+        )
+
+
 @rule("vercel/project-name", rows=(), fact="project_name")
 def project_name_is_legal(shape: ProjectShape) -> Iterator[Breach]:
     """Length and letters (`pulumi.md`, section 6)."""
@@ -252,5 +293,6 @@ def regions_are_neighbours(shape: RegionShape) -> Iterator[Breach]:
 
 _FUNCTION = (timeout_within_plan, timeout_suits_functions_without_fluid, cpu_type_exists, bundle_fits)
 _VARIABLE = (variable_name_is_free, sensitivity_is_said, development_is_not_sensitive, one_way_of_declaring)
+_DRAIN = (plan_has_drains, drain_secret_is_long)
 _REGION = (region_is_known, regions_are_neighbours)
-RULES = (*_FUNCTION, *_VARIABLE, project_name_is_legal, *_REGION)
+RULES = (*_FUNCTION, *_VARIABLE, *_DRAIN, project_name_is_legal, *_REGION)

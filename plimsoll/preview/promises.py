@@ -21,6 +21,7 @@ OURS = "plimsoll:"
 """How the types of our components start: only of these are `flows` and `connections` what we mean by them."""
 
 SERVICE = "gcp:cloudrunv2/service:Service"
+JOB = "gcp:cloudrunv2/job:Job"
 INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 
 
@@ -72,17 +73,23 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
     ]
     if declared:
         demands = [_demand(resource.name, said) for resource, said in declared if "workers" in said]
+        jobs = [_job(resource.name, said) for resource, said in declared if "parallelism" in said]
         supplies = [_supply(said) for _, said in declared if "maxConnections" in said]
     else:
         databases = plan.of_type(INSTANCE)
-        services = [service for service in plan.of_type(SERVICE) if _uses_a_database(service)]
+        services = [
+            one for one in plan.of_type(SERVICE) if _uses_a_database(_mapping(one.inputs.get("template")))
+        ]
         # Not one service says a word of pools: then any of them may be the one that has some.
         services = services or list(plan.of_type(SERVICE))
         if not services or not databases:
             return None
         demands = [_foreign_demand(service) for service in services]
+        jobs = [_foreign_job(job) for job in plan.of_type(JOB) if _uses_a_database(_task(job))]
         supplies = [_foreign_supply(database) for database in databases]
-    missing = [gap for part in (*demands, *supplies) if isinstance(part, Undecided) for gap in part.missing]
+    missing = [
+        gap for part in (*demands, *jobs, *supplies) if isinstance(part, Undecided) for gap in part.missing
+    ]
     if len(supplies) > 1:
         missing.append("which of several databases each service uses")
     if missing:
@@ -91,7 +98,8 @@ def connection_budget(plan: Plan) -> connections.ConnectionBudget | Undecided | 
         return None
     known = [demand for demand in demands if isinstance(demand, connections.Demand)]
     supply = next(supply for supply in supplies if isinstance(supply, connections.Supply))
-    return connections.assess(known, supply)
+    tasks = [job for job in jobs if isinstance(job, connections.JobDemand)]
+    return connections.assess(known, supply, tasks)
 
 
 def _mapping(value: Value) -> Mapping[str, Value]:
@@ -104,7 +112,7 @@ def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict
     missing: list[str] = []
     for name in names:
         value = said.get(name)
-        least = 0 if name in {"reserve", "overflow", "DB_MAX_OVERFLOW"} else 1
+        least = 0 if name in {"reserve", "overflow", "tagged", "DB_MAX_OVERFLOW"} else 1
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             found[name] = value
         else:
@@ -113,11 +121,21 @@ def _counts(owner: str, said: Mapping[str, Value], names: Sequence[str]) -> dict
 
 
 def _demand(name: str, said: Mapping[str, Value]) -> connections.Demand | Undecided:
-    counts = _counts(name, said, ("instances", "workers", "concurrency", "pool", "overflow", "perRequest"))
+    names = ("instances", "workers", "concurrency", "pool", "overflow", "perRequest")
+    counts = _counts(name, {"tagged": 0, **said}, (*names, "tagged"))
     if isinstance(counts, Undecided):
         return counts
     counts["per_request"] = counts.pop("perRequest")
     return connections.Demand(service=name, **counts)
+
+
+def _job(name: str, said: Mapping[str, Value]) -> connections.JobDemand | Undecided:
+    counts = _counts(f"job {name}", said, ("parallelism", "pool", "overflow"))
+    if isinstance(counts, Undecided):
+        return counts
+    tasks, pool, overflow = counts.values()
+    direct = said.get("direct") is True
+    return connections.JobDemand(job=name, tasks=tasks, pool=pool, overflow=overflow, direct=direct)
 
 
 def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:
@@ -138,8 +156,8 @@ def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:
     )
 
 
-def _uses_a_database(service: Resource) -> bool:
-    names = dict(_variables(_mapping(service.inputs.get("template"))))
+def _uses_a_database(template: Mapping[str, Value]) -> bool:
+    names = dict(_variables(template))
     return any(name.startswith(("DB_", "DATABASE", "PG", "POSTGRES", "SQL_", "CLOUD_SQL")) for name in names)
 
 
@@ -168,6 +186,25 @@ def _foreign_demand(service: Resource) -> connections.Demand | Undecided:
         pool=pool,
         overflow=overflow,
     )
+
+
+def _task(job: Resource) -> Mapping[str, Value]:
+    return _mapping(_mapping(job.inputs.get("template")).get("template"))
+
+
+def _foreign_job(job: Resource) -> connections.JobDemand | Undecided:
+    """Without a parallelism as many tasks run at once as there are, and one where nothing is said."""
+    template, variables = _mapping(job.inputs.get("template")), dict(_variables(_task(job)))
+    said: dict[str, Value] = {
+        "parallelism": template.get("parallelism") or template.get("taskCount") or 1,
+        "DB_POOL_SIZE": variables.get("DB_POOL_SIZE"),
+        "DB_MAX_OVERFLOW": variables.get("DB_MAX_OVERFLOW", 0),
+    }
+    counts = _counts(f"job {job.name}", said, tuple(said))
+    if isinstance(counts, Undecided):
+        return counts
+    tasks, pool, overflow = counts.values()
+    return connections.JobDemand(job=job.name, tasks=tasks, pool=pool, overflow=overflow)
 
 
 def _variables(template: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:

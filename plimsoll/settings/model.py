@@ -28,6 +28,7 @@ from plimsoll.settings.values import (
     ImageUri,
     LabelKey,
     LabelValue,
+    Member,
     Memory,
     Name,
     NodeVersion,
@@ -37,6 +38,7 @@ from plimsoll.settings.values import (
     PostgresVersion,
     ProjectId,
     Region,
+    RepositoryId,
     RepositoryPath,
     Role,
     SecretId,
@@ -44,6 +46,7 @@ from plimsoll.settings.values import (
     SqlName,
     Text,
     Tier,
+    TimeZone,
     UrlPath,
     VercelRegion,
 )
@@ -215,11 +218,31 @@ class Probe(Section):
     failures: Positive = Field(description="Failures in a row before the container is given up.")
 
 
-class Sessions(Section):
-    """How a service uses the database, handed to the container as DB_POOL_SIZE and DB_MAX_OVERFLOW."""
+class TrafficTarget(Section):
+    """A revision that gets a share of a service's traffic, or an address of its own."""
 
-    pool: Positive = Field(description="Connections that each worker process keeps.")
+    revision: str = Field(
+        description="Its name, or `latest`: the newest that is ready.",
+        examples=["latest", "goals-api-00012-abc"],
+    )
+    percent: NotNegative = Field(default=0, description="Its share; all of them are 100 together.")
+    tag: str | None = Field(
+        default=None,
+        description="It also answers at an address that starts with this, whatever its share.",
+        examples=["canary"],
+    )
+
+
+class Pool(Section):
+    """How a process uses the database, handed to the container as DB_POOL_SIZE and DB_MAX_OVERFLOW."""
+
+    pool: Positive = Field(description="Connections that each process keeps.")
     overflow: NotNegative = Field(default=0, description="Connections that it may open beyond these.")
+
+
+class Sessions(Pool):
+    """How a service uses the database: each of its worker processes has a pool."""
+
     per_request: Positive = Field(default=1, description="Sessions that one request may hold at once.")
 
 
@@ -228,6 +251,11 @@ class Service(Section):
 
     name: Name | None = Field(default=None, description="Physical name; default: APPLICATION-KEY.")
     image: Image
+    traffic: tuple[TrafficTarget, ...] = Field(
+        default=(),
+        strict=False,
+        description="Which revisions answer, where the image is Pulumi's; default: the latest alone.",
+    )
     public: bool = Field(
         default=False, description="Whether anybody may call it; else callers need run.invoker."
     )
@@ -272,6 +300,90 @@ class Service(Section):
     def physical_name(self, cloud: Cloud, key: str) -> str:
         """What Google Cloud calls it; `key` is its key in the stack file."""
         return self.name or f"{cloud.application}-{key}"
+
+
+# --- jobs ---
+
+
+class Schedule(Section):
+    """When Cloud Scheduler starts a job."""
+
+    cron: str = Field(
+        description="Minute, hour, day of the month, month, day of the week.", examples=["30 2 * * MON-FRI"]
+    )
+    time_zone: TimeZone = Field(description="In which it is read; said, because summer time moves it.")
+
+
+class JobPool(Pool):
+    """How each task of a job uses the database."""
+
+    url: SecretReference | None = Field(
+        default=None,
+        description="Another URL of the same database, past its pooler: what a migration needs.",
+    )
+
+
+class Job(Section):
+    """A Cloud Run job: runs to its end, when somebody or its schedule starts it.
+
+    It is its service's image with another command: what is left out here is the service's.
+    """
+
+    service: Name = Field(description="Whose image, account, network, database and secrets it uses.")
+    name: Name | None = Field(default=None, description="Physical name; default: APPLICATION-KEY.")
+    command: tuple[str, ...] | None = Field(
+        default=None,
+        strict=False,
+        min_length=1,
+        description="Instead of the image's entry point.",
+        examples=[["alembic", "upgrade", "head"]],
+    )
+    args: tuple[str, ...] | None = Field(default=None, strict=False, description="Arguments of the command.")
+    cpu: Cpu | None = Field(default=None, description="A task has at least one.")
+    memory: Memory | None = None
+    timeout: Duration = Field(gt=0, description="What one attempt of a task may last.")
+    tasks: int = Field(default=1, description="How many there are, each told its CLOUD_RUN_TASK_INDEX.")
+    parallelism: Positive = Field(
+        default=1, description="How many run at the same time; counted in the connection budget."
+    )
+    retries: int = Field(
+        default=0, description="Attempts after the first; 0: a failure is looked at, not repeated."
+    )
+    database: JobPool | None = Field(
+        default=None, description="Its own pool, where the service uses the database; default: the service's."
+    )
+    env: Mapping[str, str] = Field(default_factory=dict, description="Beside the service's, or instead.")
+    secrets: Mapping[str, SecretReference] = Field(
+        default_factory=dict, description="Beside the service's, or instead."
+    )
+    schedule: Schedule | None = None
+
+    def physical_name(self, cloud: Cloud, key: str) -> str:
+        """What Google Cloud calls it; `key` is its key in the stack file."""
+        return self.name or f"{cloud.application}-{key}"
+
+    def pool(self, service: Service) -> Pool | None:
+        """How each task uses the database, given its service; `None`: not at all."""
+        return (self.database or service.database) if service.database is not None else None
+
+
+# --- registry ---
+
+
+class Registry(Section):
+    """An Artifact Registry repository for the images, which cleans up after itself."""
+
+    name: RepositoryId = Field(description="Physical name; images are REGION-docker.pkg.dev/PROJECT/NAME/….")
+    keep_versions: Positive = Field(
+        description="Of each image the newest stay, whatever their age: as far back as you roll back."
+    )
+    delete_untagged_after_days: Positive = Field(description="Others go then, once no tag names them.")
+    readers: tuple[Member, ...] = Field(
+        default=(),
+        strict=False,
+        description="Who else may pull. Cloud Run does so as itself, and may, in this project.",
+    )
+    writers: tuple[Member, ...] = Field(default=(), strict=False, description="Who may push: the pipeline.")
 
 
 # --- database ---
@@ -389,6 +501,32 @@ class Repository(Section):
     production_branch: Text = "main"
 
 
+class LogDrain(Section):
+    """Posts the frontend's log lines to a service: how a server action's line reaches its objective.
+
+    Vercel asks the address when the drain is made, and makes none where it does not answer with the team's
+    code (`x-vercel-verify`): add the drain once the service that answers is deployed.
+    """
+
+    service: Name = Field(description="The service that takes them.")
+    path: UrlPath = Field(description="Where it takes them.", examples=["/internal/vercel-logs"])
+    secret: ConfigKey = Field(
+        description="Name of a secret of this stack, of 32 characters or more, with which Vercel signs; the "
+        "service checks it, so it has the same from Secret Manager."
+    )
+    sources: tuple[Literal["lambda", "edge", "static", "external", "build", "firewall", "redirect"], ...] = (
+        Field(
+            default=("lambda",), min_length=1, strict=False, description="Server actions write in `lambda`."
+        )
+    )
+    environments: tuple[Literal["production", "preview"], ...] = Field(
+        default=("production",), min_length=1, strict=False
+    )
+    format: Literal["json", "ndjson"] = Field(
+        default="ndjson", description="A line each, or an array: how the service reads them."
+    )
+
+
 class Frontend(Section):
     """This environment's own Vercel project, so that no preview can hold another environment's value."""
 
@@ -415,6 +553,7 @@ class Frontend(Section):
         examples=[{"API_URL": "api"}],
     )
     env: Mapping[str, Variable] = Field(default_factory=dict)
+    log_drain: LogDrain | None = Field(default=None, description="On plans pro and enterprise.")
 
 
 class Settings(Section):
@@ -424,6 +563,10 @@ class Settings(Section):
     flows: Mapping[Name, Flow] = Field(description="What each flow is. Stands in Pulumi.yaml, once.")
     budgets: Mapping[Name, Budget] = Field(description="What each flow must reach here.")
     services: Mapping[Name, Service] = Field(min_length=1)
+    jobs: Mapping[Name, Job] = Field(
+        default_factory=dict, description="Migrations, seeding, scheduled reviews."
+    )
+    registry: Registry | None = Field(default=None, description="Where images are kept; none: elsewhere.")
     network: Network | None = Field(default=None, description="Needed by a database with a private address.")
     database: Database
     frontend: Frontend | None = None

@@ -16,7 +16,17 @@ from plimsoll.limits import Severity
 from plimsoll.settings import model, values
 from plimsoll.settings.errors import Fault, SettingsError, key_path, shown
 from plimsoll.settings.explain import explain, nearest, written
-from plimsoll.settings.rules import DESIGN, Broken, KeyPath, capacity, database, flows, frontend, services
+from plimsoll.settings.rules import (
+    DESIGN,
+    Broken,
+    KeyPath,
+    capacity,
+    database,
+    flows,
+    frontend,
+    jobs,
+    services,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +151,8 @@ class _Reader:
         web = self.section(model.Frontend, raw, "frontend", needed=False)
         store = self.database(raw)
         servers, all_servers = self.named(raw, "services", lambda _: model.Service)
+        registry = self.section(model.Registry, raw, "registry", needed=False)
+        tasks, _ = self.named(raw, "jobs", lambda _: model.Job, needed=False)
         identities, all_flows = self.named(raw, "flows", self.flow_kind)
         budgets, all_budgets = self.named(raw, "budgets", lambda _: model.Budget)
         self.unknown(config, web)
@@ -152,12 +164,18 @@ class _Reader:
         )
         if cloud is not None:
             self.rules(services.together(servers, cloud))
+            self.rules(jobs.together(tasks, cloud))
+        self.rules(
+            rule
+            for name, one in tasks.items()
+            for rule in jobs.job(name, one, servers, cloud, store, complete=all_servers)
+        )
         if all_flows and all_budgets:
             has_frontend = "frontend" in raw
             self.rules(flows.flows(identities, budgets, servers, frontend=has_frontend, complete=all_servers))
         if store is not None:
             self.rules(database.database(store, cloud, network, network_given="network" in raw))
-            self.rules(capacity.fits(servers, store) if all_servers else ())
+            self.rules(capacity.fits(servers, tasks, store) if all_servers else ())
         if web is not None:
             self.rules(frontend.frontend(web, cloud, servers, complete=all_servers))
         if cloud is None or store is None or any(one.severity is Severity.ERROR for one in self.faults):
@@ -167,6 +185,8 @@ class _Reader:
             flows=identities,
             budgets=budgets,
             services=servers,
+            jobs=tasks,
+            registry=registry,
             network=network,
             database=store,
             frontend=web,
@@ -216,12 +236,18 @@ class _Reader:
         return "a flow is either the `endpoint` of a service or a `serverAction` of the frontend"
 
     def named(
-        self, raw: Mapping[str, object], key: str, kind: Callable[[object], type[S] | str]
+        self,
+        raw: Mapping[str, object],
+        key: str,
+        kind: Callable[[object], type[S] | str],
+        *,
+        needed: bool = True,
     ) -> tuple[dict[str, S], bool]:
         """The items of a mapping by name, and whether all of them could be read."""
         if key not in raw:
-            self.missing(key)
-            return {}, False
+            if needed:
+                self.missing(key)
+            return {}, not needed
         items = raw[key]
         if not isinstance(items, Mapping) or not items:
             self.note((key,), "must name at least one, as `name: { … }`", rule="mapping")
@@ -271,24 +297,28 @@ class _Reader:
         """Refuse keys that nothing reads; a secret must be one that the frontend, or its provider, takes."""
         secrets = self.secrets
         known = [str(one.alias) for one in model.Settings.model_fields.values()]
-        variables = (
-            {}
-            if web is None
-            else {one.config: name for name, one in web.env.items() if one.config is not None}
-        )
-        for name, variable in variables.items():
+        taken: dict[str, KeyPath] = {}
+        if web is not None:
+            taken = {
+                one.config: ("frontend", "env", name, "config")
+                for name, one in web.env.items()
+                if one.config is not None
+            }
+            if web.log_drain is not None:
+                taken[web.log_drain.secret] = ("frontend", "logDrain", "secret")
+        for name, path in taken.items():
             if name not in secrets:
                 self.note(
-                    ("frontend", "env", variable, "config"),
+                    path,
                     "this stack has no secret of that name",
                     value=name,
                     rule="no-such-secret",
                     remedy=f"pulumi config set --secret {name}",
                 )
         for key in config:
-            if key in known or (key in secrets and (key == TOKEN_KEY or key in variables)):
+            if key in known or (key in secrets and (key == TOKEN_KEY or key in taken)):
                 continue
-            if key == TOKEN_KEY or key in variables:
+            if key == TOKEN_KEY or key in taken:
                 self.note(
                     (key,),
                     "stands in clear in a file that is committed",

@@ -8,10 +8,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from plimsoll import units
@@ -97,6 +106,22 @@ Cidr = Annotated[
     WithJsonSchema({"type": "string", "examples": ["10.8.0.0/26"]}),
 ]
 
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    # A folder of the database, such as Europe, is no file; a path out of it is a ValueError.
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = get_close_matches(value, available_timezones(), n=1)
+        instead = f", such as {near[0]}" if near else ", such as Europe/Berlin or Etc/UTC"
+        raise ValueError(f"a time zone is a name of the tz database{instead}") from None
+    return value
+
+
+TimeZone = Annotated[
+    str, AfterValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})
+]
+
 # A name becomes part of physical names: 30 characters leave room for what is put around it in vendors' 63.
 Name = Annotated[
     str,
@@ -158,6 +183,20 @@ ImageUri = Annotated[
     Form(
         r"[^\s@]+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
         "an image has a tag or a digest: region-docker.pkg.dev/project/repository/api:v1, or …@sha256:…",
+    ),
+]
+RepositoryId = Annotated[
+    str,
+    Form(
+        r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?",
+        "a repository is called by 1 to 63 of a-z, 0-9 and -, from a letter",
+    ),
+]
+Member = Annotated[
+    str,
+    Form(
+        r"(?:serviceAccount|user|group|domain|principal|principalSet):\S+",
+        "a member looks like serviceAccount:deploy@acme-goals-dev.iam.gserviceaccount.com",
     ),
 ]
 Clock = Annotated[str, Form(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day, such as "02:00"')]

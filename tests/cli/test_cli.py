@@ -194,7 +194,7 @@ class TestPreview:
         assert said["knowsState"] is False
         assert said["budgets"]["goal-list"]["p95"] == "300ms"
         assert said["connections"]["fits"] is True
-        assert said["connections"]["sums"][0]["used"] == 13
+        assert said["connections"]["sums"][0]["used"] == 15
         (service,) = [one for one in said["resources"] if one["type"] == "gcp:cloudrunv2/service:Service"]
         assert service["inputs"]["template"]["maxInstanceRequestConcurrency"] == 40
 

@@ -42,7 +42,17 @@ SESSION: Edit = (
 )
 """A secret of the frontend, as the README tells it."""
 
-CANARIES = {"vercelToken": "canary-token-7d1f", "session": "canary-session-93ab"}
+DRAIN: Edit = (
+    r"(?m)^    serviceUrls:$",
+    "    logDrain: { service: api, path: /internal/vercel-logs, secret: logDrainSecret }\n    serviceUrls:",
+)
+"""A log drain, which the shipped file tells of and cannot have before there is a secret."""
+
+CANARIES = {
+    "vercelToken": "canary-token-7d1f",
+    "session": "canary-session-93ab",
+    "logDrainSecret": "canary-drain-of-more-than-32-characters-51c0",
+}
 """The stack's secrets, by the names under which the program asks for them."""
 
 
@@ -139,7 +149,7 @@ class Stack:
         }
         (folder / "backend").mkdir()
         self._copy()
-        self._edit(SESSION)
+        self._edit(SESSION, DRAIN)
         for arguments in (
             ("stack", "init", environment),
             *(("config", "set", "--secret", name, value) for name, value in CANARIES.items()),

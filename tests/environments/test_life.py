@@ -49,8 +49,9 @@ class TestAMandatoryViolationBlocksUp:
         refused = life.refused_last
         assert refused.code != 0
         assert "[mandatory]  no-address  (vercel:index:ProjectEnvironmentVariable: API_URL)" in refused.stdout
-        # Who may call the service waits for the service too, and may come a moment later.
-        last = [one for one in refused.planned if not one.endswith("api-public")][-1]
+        # What else waits for the service or for a job may come a moment later.
+        others = ("-public", "-schedule", "LogDrain logs")
+        last = [one for one in refused.planned if not one.endswith(others)][-1]
         assert last == "vercel:index:ProjectEnvironmentVariable API_URL"
         assert len(refused.planned) == len(life.previewed.planned)
 
@@ -84,7 +85,17 @@ def test_a_changed_size_changes_the_service_alone(life: Life):
     assert after["template"] == {**before["template"], "maxInstanceRequestConcurrency": 60}
 
 
-REGIONAL = {"gcp:Service api", "gcp:ServiceIamMember api-public"}
+REGIONAL = {
+    "gcp:Service api",
+    "gcp:ServiceIamMember api-public",
+    "gcp:Job migrate",
+    "gcp:Job review-queries",
+    "gcp:JobIamMember review-queries-schedule",
+    "gcp:Job review-queries-schedule",
+    "gcp:Repository registry",
+    # It posts to the service's address, and Vercel changes no drain.
+    "vercel:LogDrain logs",
+}
 """What lives in the region, in any environment."""
 OF_THE_DATABASE = {
     "gcp:Subnetwork services",
@@ -118,19 +129,28 @@ def test_what_is_protected_refuses_to_be_destroyed(life: Life):
 
 def test_a_preview_that_would_delete_what_is_protected_shows_everything_else(life: Life):
     """But for the deletes of what it stands on, which the engine shows with `--ignore-protect` only."""
-    database = "database-url" if life.production else "goals-dev-database-url"
+    databases = ["database-url", "database-session-url"] if life.production else ["goals-dev-database-url"]
     assert life.renamed.code != 0
     assert "cannot be deleted\\nbecause it is protected" in life.renamed.stdout
     assert life.renamed.changes == {
         "create": {
             "plimsoll:Service web",
             "gcp:Account web",
-            f"gcp:SecretIamMember web.{database}",
+            *[f"gcp:SecretIamMember web.{secret}" for secret in databases],
             "gcp:SecretIamMember web.openai-api-key",
             "gcp:Service web",
             "gcp:ServiceIamMember web-public",
         },
-        "update": {"plimsoll:Environment environment", "vercel:ProjectEnvironmentVariable API_URL"},
+        # Its jobs run as its account.
+        "update": {
+            "plimsoll:Environment environment",
+            "plimsoll:Job migrate",
+            "plimsoll:Job review-queries",
+            "gcp:Job migrate",
+            "gcp:Job review-queries",
+            "vercel:ProjectEnvironmentVariable API_URL",
+        },
+        "replace": {"vercel:LogDrain logs"},
         "delete": {"gcp:Service api", "gcp:ServiceIamMember api-public"},
     }
     assert life.renamed_whole.code == 0
@@ -141,7 +161,7 @@ def test_a_preview_that_would_delete_what_is_protected_shows_everything_else(lif
             "gcp:ServiceIamMember api-public",
             "plimsoll:Service api",
             "gcp:Account api",
-            f"gcp:SecretIamMember api.{database}",
+            *(f"gcp:SecretIamMember api.{database}" for database in databases),
             "gcp:SecretIamMember api.openai-api-key",
         },
     }

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
 
 ROOT = Path(__file__).parent.parent.parent
-CANARIES = {"vercelToken": "canary-of-the-token-aaaa", "sessionKey": "canary-of-the-session-key"}
-"""Secrets of the stack; neither may appear in any plan."""
+CANARIES = {
+    "vercelToken": "canary-of-the-token-aaaa",
+    "sessionKey": "canary-of-the-session-key",
+    "drainKey": "canary-of-the-drain-which-has-to-be-long",
+}
+"""Secrets of the stack; none may appear in any plan."""
 
 PROBE = {"http": "/healthz", "period": "1s", "timeout": "1s", "failures": 60}
 
@@ -76,6 +80,37 @@ PRIVATE: dict[str, Any] = {
             "startupProbe": {**PROBE, "http": None, "tcp": True},
         },
     },
+    "jobs": {
+        "migrate": {
+            "service": "api",
+            "command": ["alembic", "upgrade", "head"],
+            "timeout": "15m",
+            "secrets": {
+                "OPENAI_API_KEY": {"secret": "openai-api-key", "version": 3},
+                "SEED": {"secret": "seed", "version": 1},
+            },
+            "database": {"pool": 1},
+        },
+        "review": {
+            "service": "api",
+            "args": ["review", "--all"],
+            "cpu": 2,
+            "memory": "2Gi",
+            "timeout": "1h",
+            "tasks": 4,
+            "parallelism": 2,
+            "retries": 3,
+            "env": {"LOG_LEVEL": "info", "BATCH": "100"},
+            "schedule": {"cron": "30 3 * * MON-FRI", "timeZone": "Europe/Berlin"},
+        },
+        "clean": {"service": "mail", "cpu": 1, "timeout": "1.5s"},
+    },
+    "registry": {
+        "name": "services",
+        "keepVersions": 20,
+        "deleteUntaggedAfterDays": 14,
+        "writers": ["serviceAccount:deploy@acme-ci.iam.gserviceaccount.com"],
+    },
     "network": {"subnet": "10.8.0.0/26"},
     "database": {
         "kind": "cloudsql",
@@ -99,6 +134,12 @@ PRIVATE: dict[str, Any] = {
         "timeout": "30s",
         "previews": True,
         "serviceUrls": {"API_URL": "api"},
+        "logDrain": {
+            "service": "api",
+            "path": "/internal/logs",
+            "secret": "drainKey",
+            "environments": ["production", "preview"],
+        },
         "env": {
             "NEXT_PUBLIC_ENVIRONMENT": {
                 "value": "dev",
@@ -134,6 +175,14 @@ EXTERNAL = changed(
         "cloud.production": True,
         "cloud.protect": True,
         "services.mail": ...,
+        "jobs.clean": ...,
+        "jobs.migrate.secrets": ...,
+        "jobs.migrate.database.url": {"secret": "database-session-url", "version": 1},
+        "services.api.traffic": [
+            {"revision": "goals-api-00012-abc", "percent": 90, "tag": "stable"},
+            {"revision": "latest", "percent": 10},
+            {"revision": "goals-api-00009-xyz", "tag": "last-year"},
+        ],
         "services.api.image": {
             "uri": "europe-west1-docker.pkg.dev/acme-goals-prod/services/api@sha256:" + "a" * 64,
             "owner": "pulumi",
@@ -153,6 +202,7 @@ EXTERNAL = changed(
         },
         "frontend.project": "goals",
         "frontend.previews": False,
+        "frontend.logDrain.environments": ["production"],
         "frontend.protection": "all",
         "frontend.domain": "app.acme-goals.com",
         "frontend.env": {
@@ -223,10 +273,10 @@ ENVIRONMENTS = {
 }
 
 
-def preview(settings: dict[str, Any]) -> Plan:
+def preview(settings: dict[str, Any], **changed_secrets: str) -> Plan:
     """Run the program on these settings, in the stack `trial`. Raises PreviewError."""
     # A secret that nothing reads is refused.
-    secrets = CANARIES if "frontend" in settings else {}
+    secrets = {**CANARIES, **changed_secrets} if "frontend" in settings else {}
     texts = {key: json.dumps(value) for key, value in settings.items()} | secrets
     return preview_offline(
         ProgramJob(

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan, Resource
 
 SERVICE = "gcp:cloudrunv2/service:Service"
+JOB = "gcp:cloudrunv2/job:Job"
+STARTER = "gcp:cloudrunv2/jobIamMember:JobIamMember"
+SCHEDULE = "gcp:cloudscheduler/job:Job"
+REPOSITORY = "gcp:artifactregistry/repository:Repository"
+REPOSITORY_GRANT = "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember"
 INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 ACCOUNT = "gcp:serviceaccount/account:Account"
 SECRET = "gcp:secretmanager/secret:Secret"
@@ -29,6 +34,7 @@ USER = "gcp:sql/user:User"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 PROJECT = "vercel:index/project:Project"
 VARIABLE = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+DRAIN = "vercel:index/logDrain:LogDrain"
 DOMAIN = "vercel:index/projectDomain:ProjectDomain"
 
 

@@ -92,6 +92,8 @@ def test_it_exports_addresses_and_names_but_no_secret(external: Plan):
         "region": "europe-west1",
         "serviceUrls": {"api": UNKNOWN},
         "serviceNames": {"api": "goals-api"},
+        "jobNames": {"migrate": "goals-migrate", "review": "goals-review"},
+        "registry": "europe-west1-docker.pkg.dev/acme-goals-prod/services",
         "databaseUrlSecret": "projects/acme-goals-prod/secrets/database-url",
         "frontendProject": "goals",
         "frontendUrl": "https://app.acme-goals.com",

@@ -15,19 +15,25 @@ from tests.infra.reading import (
     API,
     DATABASE,
     DOMAIN,
+    DRAIN,
     INSTANCE,
     INVOKER,
+    JOB,
     NAT,
     NETWORK,
     PASSWORD,
     PEERING,
     PROJECT,
+    REPOSITORY,
+    REPOSITORY_GRANT,
     ROLE_GRANT,
     ROUTER,
+    SCHEDULE,
     SECRET,
     SECRET_GRANT,
     SECRET_VERSION,
     SERVICE,
+    STARTER,
     SUBNET,
     USER,
     VARIABLE,
@@ -48,8 +54,14 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     API: ("service",),
     DATABASE: ("instance", "name"),
     DOMAIN: ("domain",),
+    DRAIN: ("name",),
     INSTANCE: ("name",),
     INVOKER: ("name", "role", "member"),
+    JOB: ("name",),
+    REPOSITORY: ("repositoryId",),
+    REPOSITORY_GRANT: ("repository", "role", "member"),
+    SCHEDULE: ("name",),
+    STARTER: ("name", "role"),
     NAT: ("name",),
     NETWORK: ("name",),
     PEERING: ("service",),
@@ -66,7 +78,9 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
 """Inputs that a vendor calls a thing by. A password has none, and a secret's version is numbered."""
 
 AFTER_API = {
+    "gcp:artifactregistry": "artifactregistry",
     "gcp:cloudrunv2": "run",
+    "gcp:cloudscheduler": "cloudscheduler",
     "gcp:compute": "compute",
     "gcp:projects": "cloudresourcemanager",
     "gcp:secretmanager": "secretmanager",
@@ -75,8 +89,8 @@ AFTER_API = {
     "gcp:sql": "sqladmin",
 }
 
-HOLDS_DATA = {INSTANCE, DATABASE, USER, PASSWORD, SECRET}
-LASTING = HOLDS_DATA | {SERVICE, NETWORK, SUBNET, ADDRESSES, PEERING, PROJECT, DOMAIN}
+HOLDS_DATA = {INSTANCE, DATABASE, USER, PASSWORD, SECRET, REPOSITORY}
+LASTING = HOLDS_DATA | {SERVICE, JOB, NETWORK, SUBNET, ADDRESSES, PEERING, PROJECT, DOMAIN}
 
 
 def test_it_goes_through_an_explicit_provider(plan: Plan):
@@ -138,7 +152,8 @@ def test_no_secret_of_the_stack_is_in_clear(plan: Plan):
 
 
 @pytest.mark.parametrize(
-    ("type_", "key"), [(USER, "password"), (SECRET_VERSION, "secretData"), (VARIABLE, "value")]
+    ("type_", "key"),
+    [(USER, "password"), (SECRET_VERSION, "secretData"), (VARIABLE, "value"), (DRAIN, "secret")],
 )
 def test_what_may_be_secret_is_passed_as_a_secret(private: Plan, type_: str, key: str):
     values = [each.inputs[key] for each in private.of_type(type_)]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from infra.frontend import PROTECTION
+from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.plan import UNKNOWN, Secret
 from plimsoll.settings import model
-from tests.infra.reading import DOMAIN, PROJECT, SERVICE, VARIABLE, as_dict, one
+from tests.infra.conftest import PRIVATE, preview
+from tests.infra.reading import DOMAIN, DRAIN, PROJECT, SERVICE, VARIABLE, as_dict, one
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
@@ -79,6 +81,31 @@ def test_variables_say_whether_they_can_be_read_and_where(private: Plan):
     assert declared["SESSION_KEY"]["targets"] == ["preview", "production"]
     assert declared["SESSION_KEY"]["value"] == Secret(unknown=False)
     assert {inputs["projectId"] for inputs in declared.values()} == {UNKNOWN}
+
+
+def test_log_lines_are_posted_to_the_service_and_signed(private: Plan, external: Plan):
+    drain = one(private, DRAIN)
+    assert drain.inputs == {
+        "name": "goals-trial-logs",
+        "projectIds": [UNKNOWN],
+        "endpoint": UNKNOWN,
+        "deliveryFormat": "ndjson",
+        "sources": ["lambda"],
+        "environments": ["preview", "production"],
+        "secret": Secret(unknown=False),
+    }
+    assert drain.property_dependencies["endpoint"] == (one(private, SERVICE, "api").urn,)
+    assert drain.property_dependencies["projectIds"] == (one(private, PROJECT).urn,)
+    assert one(external, DRAIN).inputs["environments"] == ["production"]
+
+
+def test_a_secret_that_could_be_guessed_ends_the_program_without_being_told():
+    with pytest.raises(PreviewError) as ended:
+        preview(PRIVATE, drainKey="swordfish")
+    text = str(ended.value)
+    assert "secret drainKey: a log drain's secret has at least 32 characters, not 9" in text
+    assert "pulumi config set --secret drainKey" in text
+    assert "swordfish" not in text
 
 
 def test_a_domain_is_attached_where_given(private: Plan, external: Plan):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.service import probe, revision_scaling, service_scaling
+from infra.service import probe, revision_scaling, service_scaling, traffic
 from plimsoll.preview.plan import UNKNOWN
 from plimsoll.settings import model
 from plimsoll.settings.rules.services import OWN_VARIABLES
@@ -222,6 +222,7 @@ def test_the_account_may_read_each_of_its_secrets_once_and_nothing_else(private:
         for secret in (
             "acme-goals-dev/secrets/goals-trial-database-url",
             "acme-goals-dev/secrets/openai-api-key",
+            "acme-goals-dev/secrets/seed",
             "acme-shared/secrets/partner",
         )
     ]
@@ -233,6 +234,8 @@ def test_a_grant_is_named_after_its_secret(private: Plan):
     assert {each.name for each in private.of_type(SECRET_GRANT)} == {
         "api.goals-trial-database-url",
         "api.openai-api-key",
+        # Its job's, which runs as the same account.
+        "api.seed",
         "api.acme-shared/partner",
     }
 
@@ -240,6 +243,7 @@ def test_a_grant_is_named_after_its_secret(private: Plan):
 def test_every_service_runs_as_an_account_of_its_own(private: Plan):
     assert {each.name: each.inputs["accountId"] for each in private.of_type(ACCOUNT)} == {
         "api": "goals-api",
+        "review-schedule": "goals-review-schedule",
         "mail": "goals-mail",
     }
     for name in ("api", "mail"):
@@ -301,10 +305,25 @@ def test_the_container_has_a_name_or_a_deployment_would_give_it_one(private: Pla
     assert container_of(private, "api")["name"] == "api"
 
 
-def test_pulumis_own_image_is_deployed_with_all_traffic(external: Plan):
+def test_pulumis_own_image_is_deployed_with_all_traffic():
+    image = {"uri": "a/b@sha256:" + "a" * 64, "owner": "pulumi"}
+    assert traffic(settings(image=image)) == [
+        {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}
+    ]
+
+
+def test_or_with_the_traffic_that_is_declared_in_its_order(external: Plan):
     service = one(external, SERVICE, "api")
     assert service.options.ignore_changes == ()
-    assert service.inputs["traffics"] == [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
+    named = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+    assert service.inputs["traffics"] == [
+        {"type": named, "revision": "goals-api-00012-abc", "percent": 90, "tag": "stable"},
+        {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 10},
+        # No share is left out: a 0 would never settle.
+        {"type": named, "revision": "goals-api-00009-xyz", "tag": "last-year"},
+    ]
+    counted = as_dict(component(external, "Service", "api").inputs["connections"])
+    assert (counted["instances"], counted["tagged"]) == (8, 1)
     assert container_of(external)["image"].endswith("@sha256:" + "a" * 64)
 
 

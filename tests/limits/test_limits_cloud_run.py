@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from plimsoll.limits import PortShape, ProbeShape, ServiceShape, VolumeShape, check_service
+from plimsoll.limits import (
+    JobShape,
+    PortShape,
+    ProbeShape,
+    Problem,
+    ServiceShape,
+    TargetShape,
+    TrafficShape,
+    VolumeShape,
+    check_job,
+    check_service,
+    check_traffic,
+)
 from plimsoll.limits.cloud_run import account_id_lengths
 from tests.limits.boundaries import GI, MI, Boundaries, Case, LookUp, Move, not_known, of
 
@@ -30,6 +42,42 @@ SERVICE = ServiceShape(
 )
 SMALL = of(SERVICE, cpu=D("0.5"), concurrency=1, execution_environment="gen1")
 MANUAL = of(SERVICE, scaling_mode="MANUAL", manual_instances=3, max_instances=None)
+
+
+JOB = JobShape(
+    name="goals-migrate",
+    cpu=D(1),
+    memory=512 * MI,
+    timeout=D(600),
+    tasks=4,
+    parallelism=2,
+    retries=0,
+    environment={"LOG_LEVEL": "info"},
+)
+
+
+def traffic(*targets: TargetShape) -> TrafficShape:
+    return TrafficShape(service="api", targets=targets)
+
+
+def latest(percent: int | None, tag: str | None = None) -> TargetShape:
+    return TargetShape(latest=True, percent=percent, tag=tag)
+
+
+def older(revision: str, percent: int | None, tag: str | None = None) -> TargetShape:
+    return TargetShape(latest=False, revision=revision, percent=percent, tag=tag)
+
+
+TRAFFIC = traffic(latest(90), older("api-00007-abc", 10, "canary"))
+
+
+def check(declared: Any) -> list[Problem]:
+    match declared:
+        case JobShape():
+            return check_job(declared)
+        case TrafficShape():
+            return check_traffic(declared)
+    return check_service(declared)
 
 
 def startup(**probe: Any) -> Any:
@@ -391,9 +439,72 @@ CASES: list[Case] = [
     ("connections-per-instance", "100", pool(1, 90, 10), pool(1, 90, 11)),
     ("connections-per-instance", "workers multiply", pool(4, 20, 5), pool(5, 20, 5)),
     ("connections-per-instance", "Cloud SQL only", pool(5, 20, 5, cloud_sql=False), pool(5, 20, 5)),
+    ("job-tasks", "from 1", of(JOB, tasks=1, parallelism=1), of(JOB, tasks=0, parallelism=0)),
+    ("job-tasks", "to 10000", of(JOB, tasks=10_000), of(JOB, tasks=10_001)),
+    ("job-retries", "from 0", of(JOB, retries=0), of(JOB, retries=-1)),
+    ("job-retries", "to 10", of(JOB, retries=10), of(JOB, retries=11)),
+    ("job-timeout", "to 168 h", of(JOB, timeout=D(604_800)), of(JOB, timeout=D("604800.5"))),
+    ("job-timeout", "in hours", of(JOB, timeout=D(601_201)), of(JOB, timeout=D(608_400))),
+    ("job-timeout-everywhere", "24 h", of(JOB, timeout=D(86_400)), of(JOB, timeout=D(86_401))),
+    (
+        "job-timeout-everywhere",
+        "not beyond the most",
+        of(JOB, timeout=D(608_401)),
+        of(JOB, timeout=D(604_800)),
+    ),
+    ("job-timeout-format", "above 0", of(JOB, timeout=D("0.1")), of(JOB, timeout=D(0))),
+    ("job-timeout-format", "nine decimals", of(JOB, timeout=D("1e-9")), of(JOB, timeout=D("1e-10"))),
+    ("job-parallelism", "all at once", of(JOB, parallelism=4), of(JOB, parallelism=5)),
+    ("job-parallelism", "tasks unknown", not_known(of(JOB, parallelism=5), "tasks"), of(JOB, parallelism=5)),
+    (
+        "job-generation",
+        "the second",
+        of(JOB, execution_environment="gen2"),
+        of(JOB, execution_environment="gen1"),
+    ),
+    ("job-cpu", "from 1", of(JOB, cpu=D(1)), of(JOB, cpu=D("0.999"))),
+    ("job-name", "49 characters", of(JOB, name="a" * 49), of(JOB, name="a" * 50)),
+    ("job-name", "not ending with -", of(JOB, name="a-b"), of(JOB, name="a-")),
+    ("cpu", "of a job", of(JOB, cpu=D(2)), of(JOB, cpu=D(3))),
+    ("memory-by-cpu", "of a job", of(JOB, memory=4 * GI), of(JOB, memory=4 * GI + 1)),
+    ("memory-by-generation", "of a job", of(JOB, memory=512 * MI), of(JOB, memory=512 * MI - 1)),
+    ("environment-reserved", "of a job", JOB, of(JOB, environment={"K_JOB": ""})),
+    (
+        "connections-per-instance",
+        "of a job",
+        of(JOB, cloud_sql=True, workers=1, pool_size=90, pool_overflow=10),
+        of(JOB, cloud_sql=True, workers=1, pool_size=90, pool_overflow=11),
+    ),
+    ("traffic-sum", "100 and no more", TRAFFIC, traffic(latest(91), older("api-00007-abc", 10, "canary"))),
+    ("traffic-sum", "100 and no less", TRAFFIC, traffic(latest(90), older("api-00007-abc", 9, "canary"))),
+    ("traffic-sum", "none known", traffic(not_known(latest(1), "percent")), traffic(latest(None))),
+    (
+        "traffic-percent",
+        "from 0",
+        traffic(latest(100), older("api-1", 0)),
+        traffic(latest(100), older("api-1", -1)),
+    ),
+    ("traffic-percent", "to 100", traffic(latest(100)), traffic(latest(101))),
+    ("traffic-revision", "of this service", traffic(older("api-1", 100)), traffic(older("web-1", 100))),
+    (
+        "traffic-revision",
+        "63 characters",
+        traffic(older("api-" + "a" * 59, 100)),
+        traffic(older("api-" + "a" * 60, 100)),
+    ),
+    ("traffic-revision", "a name", traffic(older("api-1", 100)), traffic(older("api-1-", 100))),
+    ("traffic-tag", "46 with the service", traffic(latest(100, "a" * 43)), traffic(latest(100, "a" * 44))),
+    ("traffic-tag", "a label", traffic(latest(100, "v1")), traffic(latest(100, "1v"))),
+    (
+        "traffic-twice",
+        "one tag each",
+        traffic(latest(90, "new"), older("api-1", 10, "old")),
+        traffic(latest(90, "new"), older("api-1", 10, "new")),
+    ),
+    ("traffic-twice", "one share each", traffic(latest(100)), traffic(latest(50), latest(50))),
 ]
 LOOKED_UP: list[LookUp] = [(lambda _: account_id_lengths(), None, (6, 30))]
-BOUNDARIES = Boundaries("cloud_run", check_service, CASES, LOOKED_UP)
+BOUNDARIES = Boundaries("cloud_run", check, CASES, LOOKED_UP)
 
 
 @pytest.mark.parametrize(("rule", "says", "passes", "fails"), CASES)
@@ -404,7 +515,7 @@ def test_one_step_across_a_boundary_breaks_its_rule_and_no_other(rule, says, pas
     assert set(after) - set(before) == {BOUNDARIES.rule(rule)}, says
 
 
-@pytest.mark.parametrize("declared", [SERVICE, SMALL, MANUAL])
+@pytest.mark.parametrize("declared", [SERVICE, SMALL, MANUAL, JOB, TRAFFIC])
 def test_what_the_cases_start_from_has_no_problem(declared):
     assert BOUNDARIES.broken(declared) == []
 

@@ -9,23 +9,31 @@ from typing import Any
 
 import pytest
 
-from plimsoll.limits import Severity, cloud_run, cloud_sql, supabase, vercel
+from plimsoll.limits import Severity, cloud_run, cloud_scheduler, cloud_sql, supabase, vercel
 from plimsoll.limits.rules import Rule
 from tests.limits import (
     test_limits_cloud_run,
+    test_limits_cloud_scheduler,
     test_limits_cloud_sql,
     test_limits_supabase,
     test_limits_vercel,
 )
 
-ROWS = {*range(1, 20), *range(23, 29), *range(35, 41), *range(46, 51), *range(53, 56)}
+ROWS = {*range(1, 20), *range(23, 29), *range(35, 41), 42, 43, 45, *range(46, 51), *range(53, 56)}
 """The rows of `cloud-run.md`, table 1, that this room holds."""
 
 
-RULES: tuple[Rule[Any], ...] = cloud_run.RULES + cloud_sql.RULES + vercel.RULES + supabase.RULES
+PARTS = (cloud_run, cloud_scheduler, cloud_sql, vercel, supabase)
+RULES: tuple[Rule[Any], ...] = tuple(one for part in PARTS for one in part.RULES)
 ALL_BOUNDARIES = [
     part.BOUNDARIES
-    for part in (test_limits_cloud_run, test_limits_cloud_sql, test_limits_vercel, test_limits_supabase)
+    for part in (
+        test_limits_cloud_run,
+        test_limits_cloud_scheduler,
+        test_limits_cloud_sql,
+        test_limits_vercel,
+        test_limits_supabase,
+    )
 ]
 DATA = {
     path.name: json.loads(path.read_text("utf-8"))
@@ -60,6 +68,9 @@ def test_every_rule_that_is_written_is_asked():
         cloud_run.probes,
         cloud_run.container,
         cloud_run.network,
+        cloud_run.jobs,
+        cloud_run.traffic,
+        cloud_scheduler,
         cloud_sql,
         vercel,
         supabase,
@@ -78,6 +89,7 @@ ADVICE = {
     "cloud-run/concurrency-explicit",
     "cloud-run/work-after-response",
     "cloud-run/timeout-without-retries",
+    "cloud-run/job-timeout-everywhere",
     "cloud-run/max-explicit",
     "cloud-run/max-above-quota",
     "cloud-run/two-minimums",
@@ -129,6 +141,7 @@ def test_the_conflicts_that_we_know_of_are_told():
         "cpu_utilization_everywhere",  # 0.90 or 0.95
         "instances_default",  # 100, or from the quota
         "startup_probe",  # timeout below the period, or equal
+        "job_timeout_everywhere",  # 24 hours or 168
         "function_timeout",  # the provider's 900, the plan's 800
     }
 

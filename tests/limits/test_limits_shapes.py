@@ -13,21 +13,30 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from plimsoll.limits import (
+    DrainShape,
     FunctionShape,
     InstanceShape,
+    JobShape,
     PoolShape,
     PortShape,
     ProbeShape,
+    ScheduleShape,
     ServiceShape,
     Severity,
+    TargetShape,
+    TrafficShape,
     VariableShape,
     VolumeShape,
+    check_drain,
     check_function,
     check_instance,
+    check_job,
     check_pool,
     check_project_name,
     check_region,
+    check_schedule,
     check_service,
+    check_traffic,
     check_variable,
 )
 from plimsoll.units import parse_memory
@@ -40,6 +49,10 @@ CHECKS = {
     FunctionShape: check_function,
     VariableShape: check_variable,
     PoolShape: check_pool,
+    JobShape: check_job,
+    TrafficShape: check_traffic,
+    ScheduleShape: check_schedule,
+    DrainShape: check_drain,
 }
 WHOLE = st.integers() | st.integers(-1, 300) | st.sampled_from([-(10**6000), 10**6000])
 NUMBER = (
@@ -83,6 +96,7 @@ def values(annotation: str) -> st.SearchStrategy[Any]:
         "Mapping[str, str]": st.dictionaries(st.text(), st.text()),
         "ProbeShape": st.deferred(lambda: shapes(ProbeShape)),
         "tuple[PortShape, ...]": st.deferred(lambda: st.lists(shapes(PortShape), max_size=3).map(tuple)),
+        "tuple[TargetShape, ...]": st.deferred(lambda: st.lists(shapes(TargetShape), max_size=3).map(tuple)),
         "tuple[VolumeShape, ...]": st.deferred(lambda: st.lists(shapes(VolumeShape), max_size=3).map(tuple)),
     }[kind]
     return st.none() | strategy if rest == "None" else strategy
@@ -103,7 +117,7 @@ def test_no_name_makes_a_rule_raise(name, region, google):
     check_region(google, region)
 
 
-@pytest.mark.parametrize("kind", [ServiceShape, InstanceShape, FunctionShape, PoolShape])
+@pytest.mark.parametrize("kind", [kind for kind in CHECKS if kind is not VariableShape])
 def test_of_what_nothing_is_known_nothing_is_wrong(kind):
     assert CHECKS[kind](kind()) == []
 

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from plimsoll.limits import (
+    DrainShape,
     FunctionShape,
     Problem,
     VariableShape,
+    check_drain,
     check_function,
     check_project_name,
     check_region,
@@ -27,6 +29,9 @@ from tests.limits.boundaries import Boundaries, Case, LookUp, not_known, of
 D = Decimal
 FUNCTION = FunctionShape(plan="pro", timeout=D(60), fluid=True, cpu_type="standard")
 VARIABLE = VariableShape(key="API_URL", sensitive=False, targets=("production",), standalone=True)
+
+
+DRAIN = DrainShape(plan="pro", secret_characters=64)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ def check(declared: Any) -> list[Problem]:
             return check_function(declared)
         case VariableShape():
             return check_variable(declared)
+        case DrainShape():
+            return check_drain(declared)
         case Name():
             return check_project_name(declared.name)
         case Regions():
@@ -110,6 +117,9 @@ CASES: list[Case] = [
     ),
     ("variable-mix", "standalone", VARIABLE, of(VARIABLE, inline=True)),
     ("variable-mix", "inline", of(VARIABLE, inline=True, standalone=False), of(VARIABLE, inline=True)),
+    ("log-drain-plan", "pro", DRAIN, of(DRAIN, plan="hobby")),
+    ("log-drain-plan", "enterprise", of(DRAIN, plan="enterprise"), of(DRAIN, plan="hobby")),
+    ("log-drain-secret", "32", of(DRAIN, secret_characters=32), of(DRAIN, secret_characters=31)),
     ("project-name", "from 1", Name("a"), Name("")),
     ("project-name", "to 52", Name("a" * 52), Name("a" * 53)),
     ("project-name", "letters", Name("goals-9"), Name("Goals-9")),
@@ -133,7 +143,7 @@ def test_one_step_across_a_boundary_breaks_its_rule_and_no_other(rule, says, pas
     assert set(after) - set(before) == {BOUNDARIES.rule(rule)}, says
 
 
-@pytest.mark.parametrize("declared", [FUNCTION, VARIABLE])
+@pytest.mark.parametrize("declared", [FUNCTION, VARIABLE, DRAIN])
 def test_what_the_cases_start_from_has_no_problem(declared):
     assert BOUNDARIES.broken(declared) == []
 

@@ -20,7 +20,7 @@ from plimsoll.preview.plan import (
     Source,
     Step,
 )
-from plimsoll.preview.promises import INSTANCE, SERVICE, Undecided, connection_budget, promises
+from plimsoll.preview.promises import INSTANCE, JOB, SERVICE, Undecided, connection_budget, promises
 from plimsoll.preview.report.machine import promises_json
 from plimsoll.preview.report.terminal import report, resource_report
 
@@ -88,6 +88,23 @@ class TestOfOurComponents:
         assert isinstance(budget, Undecided)
         assert budget.missing == ("pool of api", "maxConnections of the database")
 
+    def test_jobs_and_tagged_revisions_are_added(self):
+        job = {"connections": {"parallelism": 3, "pool": 1, "overflow": 0}, "service": "api"}
+        whole = plan(
+            *ours({**DEMAND, "tagged": 1}).resources[1:], resource("plimsoll:infra:Job", "seed", job)
+        )
+        budget = connection_budget(whole)
+        assert isinstance(budget, ConnectionBudget)
+        assert [one.used for one in budget.sums] == [(3 + 1) * 2 * 7 + 3 + 1]
+        shown = text(report(whole))
+        assert "api (3 + 1 tagged) × 2 × (5 + 2) = 56 · job seed 3 × 1 = 3 · migration 1" in shown
+        said: Any = promises_json(whole)["connections"]
+        assert said["jobs"] == {"seed": {"most": 3, "arithmetic": "3 × 1 = 3"}}
+
+    def test_a_job_that_does_not_say_its_pool_cannot_be_decided(self):
+        job = resource("plimsoll:infra:Job", "seed", {"connections": {"parallelism": 3, "overflow": 0}})
+        assert connection_budget(plan(*ours().resources[1:], job)) == Undecided(("pool of job seed",))
+
     def test_several_databases_cannot_be_told_apart(self):
         both = plan(
             *ours().resources[1:],
@@ -134,6 +151,11 @@ def cloud_run(
     )
 
 
+def cloud_run_job(name: str, variables: dict[str, str] | None = None, **template: int) -> Resource:
+    envs = [{"name": key, "value": value} for key, value in (variables or {}).items()]
+    return resource(JOB, name, {"template": {**template, "template": {"containers": [{"envs": envs}]}}})
+
+
 def cloud_sql(*flags: tuple[str, str]) -> Resource:
     said = [{"name": name, "value": value} for name, value in flags]
     return resource(INSTANCE, "main", {"settings": {"databaseFlags": said}})
@@ -153,6 +175,29 @@ class TestOfAForeignProgram:
         variables = {key: value for key, value in VARIABLES.items() if key != name}
         budget = connection_budget(plan(cloud_run("web", variables), cloud_sql(("max_connections", "50"))))
         assert budget == Undecided((f"{name} of web",))
+
+    @pytest.mark.parametrize(
+        ("template", "tasks"),
+        [
+            pytest.param({}, 1, id="one-where-nothing-is-said"),
+            pytest.param({"taskCount": 4}, 4, id="all-at-once-without-a-parallelism"),
+            pytest.param({"taskCount": 4, "parallelism": 0}, 4, id="or-with-one-of-0"),
+            pytest.param({"taskCount": 4, "parallelism": 2}, 2, id="as-many-as-may-run-at-once"),
+        ],
+    )
+    def test_a_job_that_uses_the_database_is_added(self, template: dict[str, Any], tasks: int):
+        job = cloud_run_job("seed", VARIABLES, **template)
+        whole = plan(cloud_run("web", VARIABLES), job, cloud_sql(("max_connections", "50")))
+        budget = connection_budget(whole)
+        assert isinstance(budget, ConnectionBudget)
+        assert [(one.tasks, one.most) for one in budget.jobs] == [(tasks, tasks * 5)]
+        assert budget.sums[0].used == 40 + tasks * 5 + 1
+
+    def test_a_job_that_does_not_say_its_pool_cannot_be_decided(self):
+        supply = cloud_sql(("max_connections", "50"))
+        silent = cloud_run_job("seed", {"DATABASE_URL": "x"})
+        whole = plan(cloud_run("web", VARIABLES), silent, cloud_run_job("mail"), supply)
+        assert connection_budget(whole) == Undecided(("DB_POOL_SIZE of job seed",))
 
     def test_nor_without_the_flag(self):
         budget = connection_budget(plan(cloud_run("web", VARIABLES), cloud_sql()))
@@ -222,6 +267,17 @@ class TestAtATerminal:
         assert "1 to import, 1 read" in shown
         assert "mind the gap" in shown
         assert "fine" not in shown
+
+    def test_a_split_of_traffic_is_shown_and_what_everybody_has_is_not(self):
+        latest = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}
+        older = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-7", "tag": "old"}
+
+        def shown(*targets: dict[str, Any]) -> str:
+            return text(report(plan(resource(SERVICE, "api", {"traffics": [*targets]}))))
+
+        assert "traffic 100 % latest, 0 % api-7 (old)" in shown(latest, older)
+        assert "traffic" not in shown(latest)
+        assert "traffic [known after the update] % latest" in shown({**latest, "percent": UNKNOWN})
 
     def test_markup_in_a_program_s_own_words_is_only_text(self):
         shown = text(report(plan(resource("a:b:C", "[red]x[/red]", {"name": "[/nonsense]"}))))

@@ -151,8 +151,32 @@ class TestSideBySide:
         assert isinstance(from_stacks(find_project(project))["dev"], Loaded)
 
     def test_nor_is_an_image_that_goes_from_one_to_the_next(self, project: Path):
-        edit(project / "Pulumi.prod.yaml", "acme-goals-prod/services", "acme-goals-dev/services")
+        dev = "europe-west1-docker.pkg.dev/acme-goals-dev/services/api:v1"
+        edit(project / "Pulumi.prod.yaml", "us-docker.pkg.dev/cloudrun/container/hello:latest", dev)
         assert all(isinstance(one, Loaded) for one in from_stacks(find_project(project)).values())
+
+    def test_what_a_job_names_of_the_other_is_refused(self, project: Path):
+        line = edit(
+            project / "Pulumi.dev.yaml", "app.review_queries]", "app.review_queries, acme-goals-prod]"
+        )
+        dev = from_stacks(find_project(project))["dev"]
+        assert isinstance(dev, SettingsError)
+        assert [(fault.rule, fault.line, fault.key) for fault in dev.faults] == [
+            ("settings/names-another-environment", line, "plimsoll:jobs.review-queries.command[3]")
+        ]
+
+    def test_a_jobs_secret_is_its_environments_own(self, project: Path):
+        secret = "{ secret: projects/acme-shared/secrets/seed, version: 1 }"
+        for name in ("Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+            edit(
+                project / name,
+                "      retries: 1\n",
+                f"      retries: 1\n      secrets: {{ SEED: {secret} }}\n",
+            )
+        found = from_stacks(find_project(project))
+        for one in found.values():
+            assert isinstance(one, SettingsError)
+            assert [fault.key for fault in one.faults] == ["plimsoll:jobs.review-queries.secrets.SEED.secret"]
 
     def test_a_database_url_of_the_other_is_refused(self, project: Path):
         prod = (project / "Pulumi.prod.yaml").read_text("utf-8")

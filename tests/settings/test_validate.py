@@ -140,6 +140,74 @@ REFUSED = [
     ("dev", f"{API}.env.DSN", "pg://u:p/w@h/db", "settings/password-in-clear", f"{API}.env.DSN"),
     ("prod", f"{API}.egress", "all-traffic", "settings/egress-without-network", f"{API}.egress"),
     ("dev", "cloud.labels.service", "x", "settings/own-label", "cloud.labels.service"),
+    # who deploys
+    (
+        "dev",
+        f"{API}.traffic",
+        [{"revision": "latest", "percent": 100}],
+        "settings/traffic-of-the-pipeline",
+        None,
+    ),
+    # jobs
+    ("dev", "jobs.migrate.service", REMOVED, "settings/missing", "jobs.migrate.service"),
+    ("dev", "jobs.migrate.service", "apj", "settings/job-of-no-service", "jobs.migrate.service"),
+    ("dev", "jobs.migrate.cpu", "500m", "cloud-run/job-cpu", "jobs.migrate.cpu"),
+    ("dev", "jobs.migrate.memory", "8Gi", "cloud-run/memory-by-cpu", "jobs.migrate.memory"),
+    ("dev", "jobs.migrate.tasks", 0, "cloud-run/job-tasks", "jobs.migrate.tasks"),
+    ("dev", "jobs.migrate.retries", 11, "cloud-run/job-retries", "jobs.migrate.retries"),
+    ("dev", "jobs.migrate.timeout", "169h", "cloud-run/job-timeout", "jobs.migrate.timeout"),
+    ("dev", "jobs.migrate.timeout", "0s", "settings/greater-than", "jobs.migrate.timeout"),
+    ("dev", "jobs.migrate.parallelism", 2, "cloud-run/job-parallelism", "jobs.migrate.parallelism"),
+    ("dev", "jobs.migrate.parallelism", 0, "settings/greater-than", "jobs.migrate.parallelism"),
+    ("dev", "jobs.migrate.command", [], "settings/too-short", "jobs.migrate.command"),
+    ("dev", "jobs.migrate.command", "alembic", "settings/tuple-type", "jobs.migrate.command"),
+    (
+        "dev",
+        "jobs.migrate.args",
+        ["--url=pg://u:pw@h/db"],
+        "settings/password-in-clear",
+        "jobs.migrate.args[0]",
+    ),
+    ("dev", "jobs.migrate.env.PORT", "1", "cloud-run/environment-reserved", "jobs.migrate.env.PORT"),
+    ("dev", "jobs.migrate.env.DB_POOL_SIZE", "9", "settings/own-variable", "jobs.migrate.env.DB_POOL_SIZE"),
+    ("dev", "jobs.migrate.env.DSN", "pg://u:pw@h/db", "settings/password-in-clear", "jobs.migrate.env.DSN"),
+    ("dev", "jobs.migrate.database.url", {"secret": "x", "version": 1}, "settings/job-url", None),
+    ("dev", f"{API}.database", REMOVED, "settings/job-without-database", "jobs.migrate.database"),
+    ("dev", "jobs.migrate.name", "goals-review-queries", "settings/job-name-twice", "jobs.migrate.name"),
+    ("dev", "jobs.migrate.schedule", "daily", "settings/model-type", "jobs.migrate.schedule"),
+    (
+        "dev",
+        "jobs.migrate.schedule",
+        {"cron": "0 3 * * *"},
+        "settings/missing",
+        "jobs.migrate.schedule.timeZone",
+    ),
+    (
+        "dev",
+        "jobs.review-queries.schedule.cron",
+        "@daily",
+        "cloud-scheduler/cron",
+        "jobs.review-queries.schedule.cron",
+    ),
+    (
+        "dev",
+        "jobs.review-queries.schedule.timeZone",
+        "Europe/Berlim",
+        "settings/value-error",
+        "jobs.review-queries.schedule.timeZone",
+    ),
+    (
+        "dev",
+        "jobs.review-queries.schedule.timeZone",
+        "../UTC",
+        "settings/value-error",
+        "jobs.review-queries.schedule.timeZone",
+    ),
+    ("dev", "cloud.labels.job", "x", "settings/own-label", "cloud.labels.job"),
+    # registry
+    ("dev", "registry.name", "Images", "settings/value-error", "registry.name"),
+    ("dev", "registry.keepVersions", 0, "settings/greater-than", "registry.keepVersions"),
+    ("dev", "registry.writers", ["deploy@acme"], "settings/value-error", "registry.writers[0]"),
     # database
     ("dev", "database.tier", "db-perf-optimized-N-2", "cloud-sql/tier-edition", "database.tier"),
     ("dev", "database.tier", "db-custom-3-4096", "cloud-sql/custom-tier", "database.tier"),
@@ -169,6 +237,7 @@ REFUSED = [
     # the connection budget
     ("dev", f"{API}.instances.max", 40, "settings/connection-budget", "database.maxConnections"),
     ("prod", f"{API}.instances.max", 60, "settings/connection-budget", "database.pooler"),
+    ("prod", "jobs.migrate.database.pool", 20, "settings/connection-budget", "database.maxConnections"),
     # frontend
     ("dev", "frontend.timeout", "900s", "vercel/function-timeout", "frontend.timeout"),
     ("dev", "frontend.project", "x" * 60, "vercel/project-name", "frontend.project"),
@@ -251,6 +320,8 @@ ADVISED = [
     ("dev", "cloud.production", True, "cloud-sql/sla"),
     ("dev", "frontend.region", "sfo1", "vercel/region"),
     ("dev", f"{API}.database.overflow", 5, "settings/connection-headroom"),
+    ("dev", "jobs.migrate.timeout", "25h", "cloud-run/job-timeout-everywhere"),
+    ("dev", f"{API}.image", {"uri": "a/b:v1", "owner": "pulumi"}, "settings/image-tag"),
 ]
 
 
@@ -266,6 +337,129 @@ def test_advised(stack: str, path: str, value: object, rule: str):
         config["frontend"] = SHIPPED["prod"]["frontend"]
     loaded = read(config)
     assert rule in {fault.rule for fault in loaded.advice}
+
+
+DIGEST = "a/b@sha256:" + "a" * 64
+CANARY = [
+    {"revision": "latest", "percent": 10, "tag": "canary"},
+    {"revision": "goals-api-00012-abc", "percent": 90},
+]
+
+
+def split(*targets: dict[str, Any]) -> dict[str, Any]:
+    config = changed("dev", f"{API}.image", {"uri": DIGEST, "owner": "pulumi"})
+    config["services"]["api"]["traffic"] = [*targets]
+    return config
+
+
+class TestTraffic:
+    def test_of_a_digest_may_be_split(self):
+        assert faults(split(*CANARY)) == []
+
+    @pytest.mark.parametrize(
+        ("change", "rule", "key"),
+        [
+            ({"percent": 11}, "cloud-run/traffic-sum", "traffic"),
+            ({"percent": 101}, "cloud-run/traffic-percent", "traffic[0].percent"),
+            ({"percent": -1}, "settings/greater-than-equal", "traffic[0].percent"),
+            ({"revision": "goals-web-00012-abc"}, "cloud-run/traffic-revision", "traffic[0].revision"),
+            ({"revision": "goals-api-00012-abc"}, "cloud-run/traffic-twice", "traffic[1].revision"),
+            ({"tag": "Canary"}, "cloud-run/traffic-tag", "traffic[0].tag"),
+        ],
+        ids=["sum", "percent", "negative", "revision", "twice", "tag"],
+    )
+    def test_must_be_one_that_cloud_run_takes(self, change: dict[str, Any], rule: str, key: str):
+        assert refused(split({**CANARY[0], **change}, CANARY[1])) == {(rule, f"{API}.{key}")}
+
+    def test_that_goes_nowhere_is_refused(self):
+        found = refused(split({"revision": "latest", "percent": 100}, {"revision": "goals-api-1"}))
+        assert found == {("settings/traffic-of-nothing", f"{API}.traffic[1]")}
+
+    def test_a_revision_that_only_a_tag_leads_to_is_counted(self):
+        latest = {"revision": "latest", "percent": 100}
+        tags = [{"revision": f"goals-api-{index}", "tag": f"v{index}"} for index in range(9)]
+        assert refused(split(latest, *tags[:8])) == set()
+        found = refused(split(latest, *tags))
+        assert found == {("settings/connection-budget", "database.maxConnections")}
+
+
+class TestLogDrain:
+    DRAIN = {"service": "api", "path": "/internal/logs", "secret": "logs"}  # noqa: RUF012 (read only)
+
+    def drained(self, stack: str = "prod", **changes: Any) -> dict[str, Any]:
+        return {**changed(stack, "frontend.logDrain", {**self.DRAIN, **changes}), "logs": "[secret]"}
+
+    def found(self, config: dict[str, Any]) -> set[tuple[str | None, str | None]]:
+        return refused(config, frozenset({"logs"}))
+
+    def test_to_a_public_service_with_a_secret_holds(self):
+        assert self.found(self.drained()) == set()
+
+    def test_needs_its_secret_to_be_one(self):
+        config = self.drained()
+        assert ("settings/secret-in-clear", "logs") in refused(config)
+        del config["logs"]
+        assert ("settings/no-such-secret", "frontend.logDrain.secret") in refused(config)
+
+    def test_needs_a_plan_that_has_drains(self):
+        config = self.drained()
+        config["frontend"]["plan"] = "hobby"
+        (fault,) = faults(config, frozenset({"logs"}))
+        assert (fault.rule, fault.key) == ("vercel/log-drain-plan", "plimsoll:frontend.plan")
+        assert "plan pro or enterprise" in fault.message
+
+    @pytest.mark.parametrize(
+        ("changes", "rule", "key"),
+        [
+            ({"service": "apj"}, "settings/drain-to-no-service", "service"),
+            ({"path": "logs"}, "settings/value-error", "path"),
+            ({"sources": ["lambdas"]}, "settings/literal-error", "sources[0]"),
+            ({"format": "text"}, "settings/literal-error", "format"),
+            ({"environments": ["preview"]}, "settings/preview-target", "environments"),
+        ],
+        ids=["service", "path", "source", "format", "environment"],
+    )
+    def test_must_lead_somewhere(self, changes: dict[str, Any], rule: str, key: str):
+        assert (rule, f"frontend.logDrain.{key}") in self.found(self.drained(**changes))
+
+    def test_reaches_no_service_that_asks_google_who_calls(self):
+        config = self.drained()
+        config["services"]["api"]["public"] = False
+        assert self.found(config) == {("settings/drain-unreachable", "frontend.logDrain.service")}
+
+
+def test_a_jobs_pool_must_fit_through_the_socket_of_cloud_sql():
+    config = changed("dev", "database.address", "public")
+    del config["network"]
+    config["jobs"]["migrate"]["database"]["pool"] = 101
+    found = refused(config)
+    assert ("cloud-run/connections-per-instance", "jobs.migrate.database.pool") in found
+
+
+def test_a_job_does_not_repeat_what_is_wrong_with_its_service():
+    found = refused(changed("dev", f"{API}.memory", "8Gi"))
+    assert found == {("cloud-run/memory-by-cpu", f"{API}.memory")}
+
+
+def test_a_job_needs_a_cpu_of_its_own_where_its_service_has_less_than_one():
+    config = changed("dev", f"{API}.cpu", "500m")
+    config["services"]["api"] |= {"concurrency": 1, "executionEnvironment": "gen1"}
+    assert refused(config) == {
+        ("cloud-run/job-cpu", "jobs.migrate.cpu"),
+        ("cloud-run/job-cpu", "jobs.review-queries.cpu"),
+    }
+
+
+def test_a_wrong_time_zone_is_told_the_nearest():
+    config = changed("dev", "jobs.review-queries.schedule.timeZone", "Europe/Berlim")
+    assert [fault.message for fault in faults(config)] == [
+        "a time zone is a name of the tz database, such as Europe/Berlin"
+    ]
+
+
+def test_the_account_that_starts_a_job_may_not_be_a_services():
+    config = changed("dev", "services.review-queries-schedule", SHIPPED["dev"]["services"]["api"])
+    assert ("settings/job-account", "jobs.review-queries") in refused(config)
 
 
 def test_two_services_may_not_be_called_the_same():

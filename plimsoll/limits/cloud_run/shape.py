@@ -1,4 +1,4 @@
-"""What can be known of a Cloud Run service that its limits speak of. All fields are optional."""
+"""What can be known of a Cloud Run service or job that its limits speak of. All fields are optional."""
 
 from __future__ import annotations
 
@@ -102,3 +102,52 @@ class ServiceShape(Shape):
     pool_size: int | None = None
     pool_overflow: int | None = None
     """Connections that a pool opens beyond `pool_size` when it is busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobShape(Shape):
+    """A job: what each of its tasks is, and how many there are."""
+
+    name: str | None = None
+    """Physical name."""
+    cpu: Decimal | None = None
+    """vCPU of a task."""
+    memory: int | None = None
+    """Bytes of a task."""
+    execution_environment: Literal["gen1", "gen2"] | None = None
+    timeout: Decimal | None = None
+    """Seconds that one attempt of a task may last."""
+    tasks: int | None = None
+    parallelism: int | None = None
+    """Tasks at the same time; 0 is Cloud Run's word for as many as it can."""
+    retries: int | None = None
+    """Attempts of a task after its first."""
+    environment: Mapping[str, str] | None = None
+    """Name to value; an empty value for a reference to a secret."""
+    cloud_sql: bool | None = None
+    """Whether it reaches its database through the Cloud SQL connection of Cloud Run."""
+    workers: int | None = None
+    """Processes of a task, each with a pool of its own."""
+    pool_size: int | None = None
+    pool_overflow: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetShape(Shape):
+    """A revision that gets a share of a service's traffic, or an address of its own."""
+
+    latest: bool | None = None
+    """Whether it is the newest ready revision, whichever that is."""
+    revision: str | None = None
+    percent: int | None = None
+    tag: str | None = None
+    """Starts the address at which this revision answers whatever its share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficShape(Shape):
+    """How a service's traffic is divided."""
+
+    service: str | None = None
+    """Physical name."""
+    targets: tuple[TargetShape, ...] = ()

@@ -25,12 +25,16 @@ class Highlights:
     """What the absence of an input says where another one is given: both paths, and the text."""
 
 
+_SERVICE = "gcp:cloudrunv2/service:Service"
+_TASK = "template.template"
 _CONTAINER = "template.containers[0]"
 
 _BY_TYPE: dict[str, Highlights] = {
     "plimsoll:infra:Environment": Highlights("environment"),
     "plimsoll:infra:Foundation": Highlights("APIs and network"),
     "plimsoll:infra:Service": Highlights("service"),
+    "plimsoll:infra:Job": Highlights("job", (("of", "service"),)),
+    "plimsoll:infra:Registry": Highlights("images"),
     "plimsoll:infra:CloudSqlDatabase": Highlights("database, created here"),
     "plimsoll:infra:ExternalDatabase": Highlights(
         "database, somebody else's",
@@ -43,7 +47,7 @@ _BY_TYPE: dict[str, Highlights] = {
         ),
     ),
     "plimsoll:infra:Frontend": Highlights("frontend"),
-    "gcp:cloudrunv2/service:Service": Highlights(
+    _SERVICE: Highlights(
         "Cloud Run service",
         (
             ("", "name"),
@@ -60,6 +64,34 @@ _BY_TYPE: dict[str, Highlights] = {
         absent=(("scaling.minInstanceCount", "scaling.maxInstanceCount", "scales to zero"),),
     ),
     "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": Highlights("may call it", (("", "member"),)),
+    "gcp:cloudrunv2/job:Job": Highlights(
+        "Cloud Run job",
+        (
+            ("", "name"),
+            ("runs", f"{_TASK}.containers[0].commands"),
+            ("with", f"{_TASK}.containers[0].args"),
+            ("cpu", f"{_TASK}.containers[0].resources.limits.cpu"),
+            ("memory", f"{_TASK}.containers[0].resources.limits.memory"),
+            ("tasks", "template.taskCount"),
+            ("at once", "template.parallelism"),
+            ("retries", f"{_TASK}.maxRetries"),
+            ("timeout", f"{_TASK}.timeout"),
+        ),
+    ),
+    "gcp:cloudrunv2/jobIamMember:JobIamMember": Highlights("may start it"),
+    "gcp:cloudscheduler/job:Job": Highlights("schedule", (("", "schedule"), ("", "timeZone"))),
+    "gcp:artifactregistry/repository:Repository": Highlights(
+        "image repository",
+        (
+            ("", "repositoryId"),
+            ("untagged go after", "cleanupPolicies[0].condition.olderThan"),
+            ("newest kept", "cleanupPolicies[1].mostRecentVersions.keepCount"),
+            ("dry run", "cleanupPolicyDryRun"),
+        ),
+    ),
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": Highlights(
+        "may use it", (("", "role"), ("", "member"))
+    ),
     "gcp:sql/databaseInstance:DatabaseInstance": Highlights(
         "Cloud SQL instance",
         (
@@ -102,6 +134,10 @@ _BY_TYPE: dict[str, Highlights] = {
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Highlights(
         "variable", (("", "key"), ("", "targets"), ("sensitive", "sensitive"))
     ),
+    "vercel:index/logDrain:LogDrain": Highlights(
+        "log drain",
+        (("to", "endpoint"), ("sources", "sources"), ("of", "environments"), ("", "deliveryFormat")),
+    ),
     "vercel:index/projectDomain:ProjectDomain": Highlights("domain", (("", "domain"),)),
     "pulumi:providers:gcp": Highlights("provider", (("project", "project"), ("region", "region"))),
     "pulumi:providers:vercel": Highlights("provider", (("team", "team"),)),
@@ -129,7 +165,19 @@ def highlights(resource: Resource) -> list[str]:
             ]
         elif label or value != resource.name:
             texts.append(f"{label}{'' if label in {'', '/'} else ' '}{written(value)}")
-    return texts
+    return texts + (_shares(resource.inputs.get("traffics")) if resource.type == _SERVICE else [])
+
+
+def _shares(traffics: Value) -> list[str]:
+    """Which revisions answer, where it is not simply the newest: `90 % api-12-abc, 10 % latest (canary)`."""
+    targets = [one for one in traffics if isinstance(one, dict)] if isinstance(traffics, list) else []
+    shares: list[str] = []
+    for target in targets:
+        tag = f" ({written(target['tag'])})" if "tag" in target else ""
+        shares.append(
+            f"{written(target.get('percent', 0))} % {written(target.get('revision', 'latest'))}{tag}"
+        )
+    return [] if shares in ([], ["100 % latest"]) else [f"traffic {', '.join(shares)}"]
 
 
 def written(value: Value) -> str:

@@ -40,6 +40,7 @@ def _connections(plan: Plan) -> dict[str, object] | None:
             demand.service: {"most": demand.most, "arithmetic": demand.arithmetic}
             for demand in budget.demands
         },
+        "jobs": {job.job: {"most": job.most, "arithmetic": job.arithmetic} for job in budget.jobs},
         "migrations": budget.migrations,
         "sums": [
             {

@@ -90,28 +90,27 @@ def _connections(plan: Plan) -> Iterator[RenderableType]:
     if isinstance(budget, Undecided):
         yield Text(f"  cannot decide: unknown are {', '.join(budget.missing)}", "yellow")
         return
-    yield from _sums(budget)
+    yield _sums(budget)
 
 
-def _sums(budget: ConnectionBudget) -> Iterator[Text]:
-    services = [f"{demand.service} {demand.arithmetic}" for demand in budget.demands]
+def _sums(budget: ConnectionBudget) -> RenderableType:
+    grid = Table.grid(padding=0)
+    grid.add_column(width=12)
+    # Wraps within its column, where many services and jobs are added up.
+    grid.add_column()
     for one in budget.sums:
-        terms = services
-        if one.side == "database":
-            pooler = budget.supply.pooler
-            terms = [*(services if pooler is None else [f"pooler {pooler.pool}"])]
-            terms.append(f"migration {budget.migrations}")
         verdict = (f"OVER by {one.over}", "bold red") if one.over else ("fits", "green")
-        yield Text.assemble(
-            f"  {one.side:<9} {' · '.join(terms)}   ",
+        sum_ = Text.assemble(
+            f"{' · '.join(budget.terms(one))}   ",
             (f"{one.used} of {one.usable} usable", "bold"),
             "  ",
             verdict,
         )
+        grid.add_row(f"  {one.side}", sum_)
         if not one.over:
             style = "yellow" if one.tight else "dim"
-            text = f"{one.peak} of {one.advised} advised, in a rollout during a spike"
-            yield Text(f"{'':<12}{text}", style)
+            grid.add_row("", Text(f"{one.peak} of {one.advised} advised, in a rollout during a spike", style))
+    return grid
 
 
 def _resources(plan: Plan) -> Iterator[RenderableType]:

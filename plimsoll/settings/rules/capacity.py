@@ -1,4 +1,4 @@
-"""Rules for connections: whether every service at its maximum fits into the database."""
+"""Rules for connections: whether every service at its maximum, and its jobs, fit into the database."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from plimsoll import connections
 from plimsoll.limits import Severity
-from plimsoll.settings.model import Database, ExternalDatabase, Service
+from plimsoll.settings.model import Database, ExternalDatabase, Job, Service
 from plimsoll.settings.rules import Broken, ours
+from plimsoll.settings.rules.jobs import demand as job_demand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ def demand(name: str, service: Service) -> connections.Demand | None:
         overflow=service.database.overflow,
         per_request=service.database.per_request,
         at_least=service.instances.min or 1,
+        tagged=sum(target.tag is not None and target.percent == 0 for target in service.traffic),
     )
 
 
@@ -42,7 +44,7 @@ def supply(database: Database) -> connections.Supply:
     )
 
 
-def fits(services: Mapping[str, Service], database: Database) -> Iterator[Broken]:
+def fits(services: Mapping[str, Service], jobs: Mapping[str, Job], database: Database) -> Iterator[Broken]:
     """Refuse what cannot fit; advise where a rollout during a spike would not."""
     if database.reserve >= database.max_connections:
         yield ours(
@@ -54,7 +56,12 @@ def fits(services: Mapping[str, Service], database: Database) -> Iterator[Broken
         )
         return
     demands = [one for name, service in services.items() if (one := demand(name, service))]
-    budget = connections.assess(demands, supply(database))
+    tasks = [
+        opened
+        for name, job in jobs.items()
+        if job.service in services and (opened := job_demand(name, job, services[job.service]))
+    ]
+    budget = connections.assess(demands, supply(database), tasks)
     for one in budget.sums:
         if one.over:
             yield ours(
@@ -77,9 +84,4 @@ def fits(services: Mapping[str, Service], database: Database) -> Iterator[Broken
 
 
 def _arithmetic(budget: connections.ConnectionBudget, one: connections.Sum) -> str:
-    terms = [f"{each.service} {each.arithmetic}" for each in budget.demands]
-    if one.side == "database":
-        if budget.supply.pooler is not None:
-            terms = [f"pooler {budget.supply.pooler.pool}"]
-        terms.append(f"migration {budget.migrations}")
-    return f"{' + '.join(terms)}, {one.used} of {one.usable}"
+    return f"{' + '.join(budget.terms(one))}, {one.used} of {one.usable}"

@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from plimsoll.limits import supabase
-from plimsoll.settings.model import CloudSqlDatabase, Settings
+from plimsoll.settings.model import CloudSqlDatabase, Job, Settings
 from plimsoll.settings.rules import Broken, KeyPath, ours
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]
         for variable, reference in service.secrets.items():
             path: KeyPath = ("services", name, "secrets", variable, "secret")
             yield "secret", reference.resource(one.cloud.project), path
+    for name, job in one.jobs.items():
+        url = job.database.url if job.database is not None else None
+        for variable, reference in job.secrets.items():
+            yield (
+                "secret",
+                reference.resource(one.cloud.project),
+                ("jobs", name, "secrets", variable, "secret"),
+            )
+        if url is not None:
+            yield "secret", url.resource(one.cloud.project), ("jobs", name, "database", "url", "secret")
     if one.frontend is not None:
         yield "Vercel project", f"{one.frontend.team or ''}/{one.frontend.project}", ("frontend", "project")
         if one.frontend.domain is not None:
@@ -49,12 +59,26 @@ def _said(one: Settings) -> Iterator[tuple[str, KeyPath]]:
             yield value, ("services", name, "env", variable)
         for variable, reference in service.secrets.items():
             yield reference.secret, ("services", name, "secrets", variable, "secret")
+    for name, job in one.jobs.items():
+        yield from _said_by_job(("jobs", name), job)
     if not isinstance(one.database, CloudSqlDatabase):
         yield one.database.host, ("database", "host")
         yield one.database.url.secret, ("database", "url", "secret")
     for name, variable in one.frontend.env.items() if one.frontend is not None else ():
         if variable.value is not None:
             yield variable.value, ("frontend", "env", name, "value")
+
+
+def _said_by_job(base: KeyPath, job: Job) -> Iterator[tuple[str, KeyPath]]:
+    for variable, value in job.env.items():
+        yield value, (*base, "env", variable)
+    for variable, reference in job.secrets.items():
+        yield reference.secret, (*base, "secrets", variable, "secret")
+    if job.database is not None and job.database.url is not None:
+        yield job.database.url.secret, (*base, "database", "url", "secret")
+    for key, words in (("command", job.command), ("args", job.args)):
+        for index, word in enumerate(words or ()):
+            yield word, (*base, key, index)
 
 
 def named(environments: Mapping[str, Settings]) -> Iterator[tuple[str, Broken]]:

@@ -10,7 +10,7 @@ from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, th
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from plimsoll.settings.model import Cloud, Frontend, Service, Variable
+    from plimsoll.settings.model import Cloud, Frontend, LogDrain, Service, Variable
 
 _BASE: KeyPath = ("frontend",)
 
@@ -61,6 +61,41 @@ def frontend(
             )
     for name, variable in one.env.items():
         yield from _variable(name, variable, previews=one.previews)
+    if one.log_drain is not None:
+        yield from _log_drain(one.log_drain, one, services, complete=complete)
+
+
+def _log_drain(
+    drain: LogDrain, one: Frontend, services: Mapping[str, Service], *, complete: bool
+) -> Iterator[Broken]:
+    path: KeyPath = (*_BASE, "logDrain")
+    yield from theirs(_BASE, {"plan": ("plan",)}, vercel.check_drain(vercel.DrainShape(plan=one.plan)))
+    server = services.get(drain.service)
+    if server is None and complete:
+        yield ours(
+            (*path, "service"),
+            "drain-to-no-service",
+            drain.service,
+            f"this environment has no service of that name; it has {', '.join(services) or 'none'}",
+            "correct the name, or declare the service",
+        )
+    if server is not None and not (server.public and server.ingress == "all"):
+        yield ours(
+            (*path, "service"),
+            "drain-unreachable",
+            drain.service,
+            f"Vercel posts from outside and signs with the drain's secret, not as a caller of Google's, and "
+            f"{drain.service} is not open to that",
+            f"set `public: true` and `ingress: all` for services.{drain.service}, or name another service",
+        )
+    if "preview" in drain.environments and not one.previews:
+        yield ours(
+            (*path, "environments"),
+            "preview-target",
+            "preview",
+            "this project makes no previews, so there is nothing to drain",
+            "remove it",
+        )
 
 
 def _variable(name: str, variable: Variable, *, previews: bool) -> Iterator[Broken]:

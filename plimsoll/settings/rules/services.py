@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plimsoll.limits import cloud_run
+from plimsoll.limits import Severity, cloud_run
 from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, Network, Probe, Service
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-OWN_LABELS = {"application", "environment", "service"}
+OWN_LABELS = {"application", "environment", "service", "job"}
 """Labels that resources get from what they are."""
 
 OWN_VARIABLES = {
@@ -23,6 +23,9 @@ OWN_VARIABLES = {
     "DB_MAX_OVERFLOW": "`database.overflow`",
 }
 """Variables that every service gets from its settings, so that what is counted is what runs."""
+
+LATEST = "latest"
+"""The revision that is the newest whenever it is asked for."""
 
 EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
 """Cloud Run's words for what leaves through the private network."""
@@ -142,6 +145,16 @@ def service(
             "Pulumi sees no change when `latest` moves, so it would never deploy it",
             "name a digest or a tag that does not move, or set `owner: pipeline`",
         )
+    elif one.image.owner == "pulumi" and "@" not in one.image.uri:
+        yield ours(
+            (*base, "image", "uri"),
+            "image-tag",
+            one.image.uri,
+            "a tag can be moved, and then what runs is not what was reviewed",
+            "name the digest: …@sha256:… (`gcloud artifacts docker images describe` prints it)",
+            severity=Severity.ADVICE,
+        )
+    yield from _traffic(base, one, whole.name)
     if one.egress == "all-traffic" and whole.network_interfaces is not True:
         yield ours(
             (*base, "egress"),
@@ -202,6 +215,46 @@ def _instances(path: KeyPath, one: Service) -> Iterator[Broken]:
             "Cloud Run would take a maximum from the project's quota, and no connection budget could be made",
             "set `instances.max`, or `instances.manual`",
         )
+
+
+def _traffic(base: KeyPath, one: Service, name: str | None) -> Iterator[Broken]:
+    if one.traffic and one.image.owner == "pipeline":
+        yield ours(
+            (*base, "traffic"),
+            "traffic-of-the-pipeline",
+            f"{len(one.traffic)} targets",
+            "with `image.owner: pipeline` the pipeline divides the traffic, so this would never be applied",
+            "remove it and use `gcloud run services update-traffic`, or set `owner: pulumi` (docs/images.md)",
+        )
+    targets = tuple(
+        cloud_run.TargetShape(
+            latest=target.revision == LATEST,
+            revision=None if target.revision == LATEST else target.revision,
+            percent=target.percent,
+            tag=target.tag,
+        )
+        for target in one.traffic
+    )
+    keys: dict[str, KeyPath] = {
+        "targets": ("traffic",),
+        **{
+            f"targets.{index}.{field}": ("traffic", index, field)
+            for index in range(len(targets))
+            for field in ("revision", "percent", "tag")
+        },
+    }
+    yield from theirs(
+        base, keys, cloud_run.check_traffic(cloud_run.TrafficShape(service=name, targets=targets))
+    )
+    for index, target in enumerate(one.traffic):
+        if target.percent == 0 and target.tag is None:
+            yield ours(
+                (*base, "traffic", index),
+                "traffic-of-nothing",
+                target.revision,
+                "without a share and without a tag nobody reaches this revision",
+                "give it a percent or a tag, or remove it",
+            )
 
 
 def _variables(base: KeyPath, one: Service) -> Iterator[Broken]:
