@@ -41,6 +41,7 @@ EDGES = ("plimsoll.cli", "plimsoll.preview", "plimsoll.guest", "infra", "policie
 PURE = [
     "plimsoll/units.py",
     "plimsoll/connections.py",
+    "plimsoll/cost.py",
     "plimsoll/limits",
     "plimsoll/settings/model.py",
     "plimsoll/settings/values.py",
@@ -50,6 +51,7 @@ PURE = [
     "plimsoll/settings/schema.py",
     "plimsoll/preview/plan.py",
     "plimsoll/preview/promises.py",
+    "plimsoll/preview/floor.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/outcome.py",
