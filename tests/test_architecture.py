@@ -47,6 +47,7 @@ PURE = [
     "plimsoll/settings/values.py",
     "plimsoll/settings/rules",
     "plimsoll/settings/explain.py",
+    "plimsoll/settings/differences.py",
     "plimsoll/settings/validate.py",
     "plimsoll/settings/schema.py",
     "plimsoll/preview/plan.py",

@@ -70,19 +70,26 @@ def preview(
 
 @app.command()
 def check(
-    environment: options.OptionalEnvironment = None,
+    environments: options.Environments = None,
     *,
+    differences: Annotated[
+        bool,
+        typer.Option(
+            "--differences",
+            help="Show in what they differ: each with production, or the named ones with the last of them.",
+        ),
+    ] = False,
     as_json: options.Json = False,
     project: options.Project = None,
 ) -> None:
-    """Check one stack file, or all of them side by side.
+    """Check one stack file, or several (all, where none is named) side by side.
 
     Every mistake is reported at once, with file, line, key, value, rule and source. Side by side, a host,
     project, database or secret that two environments share is refused.
     """
     from plimsoll.cli.check import run  # noqa: PLC0415
 
-    run(environment, as_json=as_json, folder=project)
+    run(environments or [], differences=differences, as_json=as_json, folder=project)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from plimsoll.settings.tree import Mapping, Node, Sequence
 from plimsoll.settings.validate import Loaded, Place, fault, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as MappingType
 
     from plimsoll.settings.project import Entry, Project, ResolvedConfig
@@ -43,10 +44,10 @@ def from_stack(project: Project, stack: str) -> Loaded:
     return loaded
 
 
-def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
-    """Read every environment of the project, and hold those that can be read against each other."""
+def from_stacks(project: Project, stacks: Iterable[str] = ()) -> dict[str, Loaded | SettingsError]:
+    """Read these environments of the project, or all, and hold those that can be read against each other."""
     found: dict[str, Loaded | SettingsError] = {}
-    for stack in project.stacks():
+    for stack in tuple(stacks) or project.stacks():
         try:
             found[stack] = from_stack(project, stack)
         except SettingsError as error:
