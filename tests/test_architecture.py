@@ -88,6 +88,11 @@ FORBIDDEN = [
         ("infra", "policies", "plimsoll.cli", "plimsoll.settings", "plimsoll.engine"),
         id="localcloud-serves-any-program",
     ),
+    pytest.param(
+        "plimsoll/localdb",
+        ("infra", "policies", "plimsoll.cli", "plimsoll.settings", "plimsoll.preview", "plimsoll.engine"),
+        id="localdb-serves-any-program",
+    ),
     pytest.param("plimsoll/guest", ("infra", "policies", "plimsoll.cli"), id="guest-serves-any-program"),
     pytest.param(
         "infra", ("plimsoll.cli", "plimsoll.preview", "plimsoll.guest"), id="infra-knows-the-core-alone"
