@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 _ADMINISTRATOR: Final = "postgres"
 _LOG_LINES: Final = 5
+_NO_PORT_YET: Final = 0
 
 _PROVIDE: Final = r"""
 \getenv password PGPASSWORD
@@ -91,7 +92,7 @@ def up(folder: Path, wanted: Wanted, *, port: int | None = None) -> LocalDatabas
         user.must_reach(binaries.folder)
         user.must_reach(folder.parent)
         if not (folder / "data").exists():
-            _initialise(folder, binaries, user, port or _free_port())
+            _initialise(folder, binaries, user)
         state = _State.read(folder)
         if _runs(folder, binaries, user):
             if port not in {None, state.port}:
@@ -99,9 +100,15 @@ def up(folder: Path, wanted: Wanted, *, port: int | None = None) -> LocalDatabas
                     Failure.RUNNING, f"it runs on port {state.port} already", "plimsoll db down, and up again"
                 )
         else:
-            state = _State(port or state.port, state.password)
-            _start(folder, binaries, user, state, wanted.max_connections)
+            state = _State(port or state.port or _free_port(), state.password)
+            if not _is_free(state.port):
+                raise LocalDatabaseError(
+                    Failure.PORT_TAKEN,
+                    f"port {state.port} is taken by another program",
+                    "plimsoll db up --port N with another one",
+                )
             state.write(folder)
+            _start(folder, binaries, user, state, wanted.max_connections)
         _provide(binaries, user, state, wanted)
         return _described(folder, binaries, state, wanted)
 
@@ -192,12 +199,12 @@ def _binaries(folder: Path, wanted: Wanted) -> Binaries:
     )
 
 
-def _initialise(folder: Path, binaries: Binaries, user: ServerUser, port: int) -> None:
+def _initialise(folder: Path, binaries: Binaries, user: ServerUser) -> None:
     folder.mkdir(exist_ok=True)
     user.own(folder)
     new = folder / "data.new"
     shutil.rmtree(new, ignore_errors=True)
-    state = _State(port, secrets.token_hex(16))
+    state = _State(_NO_PORT_YET, secrets.token_hex(16))
     state.write(folder)
     word = folder / "password"
     word.write_text(state.password, encoding="ascii")
@@ -222,12 +229,6 @@ def _runs(folder: Path, binaries: Binaries, user: ServerUser) -> bool:
 def _start(
     folder: Path, binaries: Binaries, user: ServerUser, state: _State, max_connections: int | None
 ) -> None:
-    if not _is_free(state.port):
-        raise LocalDatabaseError(
-            Failure.PORT_TAKEN,
-            f"port {state.port} is taken by another program",
-            "plimsoll db up --port N with another one",
-        )
     # On the command line these outrank every file and ALTER SYSTEM: it can be made to listen nowhere else.
     settings = [f"listen_addresses={HOST}", f"port={state.port}", "unix_socket_directories="]
     settings += [f"max_connections={max_connections}"] if max_connections is not None else []

@@ -33,10 +33,14 @@ _DEFAULT_DISK_GB: Final = Decimal(10)
 _BILLED: Final = {
     "gcp:compute/routerNat:RouterNat": "Cloud NAT",
     "gcp:vpcaccess/connector:Connector": "a VPC connector",
+    "gcp:cloudrunv2/workerPool:WorkerPool": "a worker pool",
+    "gcp:redis/instance:Instance": "Redis",
+    "gcp:alloydb/instance:Instance": "AlloyDB",
+    "gcp:compute/instance:Instance": "a virtual machine",
     "gcp:compute/globalForwardingRule:GlobalForwardingRule": "a load balancer's rule",
     "gcp:compute/forwardingRule:ForwardingRule": "a load balancer's rule",
 }
-"""Billed by the hour once declared; we have read no price of them."""
+"""What often stands beside Cloud Run and is billed by the hour; we have read no price of it."""
 
 
 class _Missing(Exception):  # noqa: N818 (no error: a value that is not known)
