@@ -6,7 +6,7 @@ READY := .venv/.ready
 SOURCES := plimsoll infra tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup preview check rehearse doctor up test lint format schema golden nightly bench bench-engine lock clean
+.PHONY: help setup preview check rehearse doctor db up test lint format schema golden nightly bench bench-engine lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +39,16 @@ rehearse: $(READY) ## Show what the working tree would do to both environments, 
 doctor: $(READY) ## Say what is installed, which credentials are present, and what to do about the rest
 	@$(BIN)/plimsoll doctor
 
+db: $(READY) ## Install the PostgreSQL that `plimsoll db` starts (30 MB; not for every platform)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-db.lock
+
 up: $(READY) ## Change the environment for real, with the Pulumi command and an account (ENV=dev)
 	@command -v pulumi >/dev/null || { echo "pulumi is not on PATH: see README, Use it for real" >&2; exit 2; }
 	@$(BIN)/plimsoll check && pulumi up --stack $(ENV)
 
 test: $(READY) ## Run every test, with coverage; brings the Pulumi engine where it can be had
 	@$(BIN)/plimsoll engine install || echo "the engine's tests will be skipped" >&2
+	@$(MAKE) --no-print-directory db || echo "the local database's tests will be skipped" >&2
 	@$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 lint: $(READY) ## Lint, check formatting and types, and that generated files are up to date
@@ -76,6 +80,8 @@ lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --upgrade --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile --group db --constraint requirements.lock --universal --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-db.lock
 
 clean: ## Remove what these targets made
 	@rm -rf .venv build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info

@@ -71,19 +71,26 @@ def preview(
 
 @app.command()
 def check(
-    environment: options.OptionalEnvironment = None,
+    environments: options.Environments = None,
     *,
+    differences: Annotated[
+        bool,
+        typer.Option(
+            "--differences",
+            help="Show in what they differ: each with production, or the named ones with the last of them.",
+        ),
+    ] = False,
     as_json: options.Json = False,
     project: options.Project = None,
 ) -> None:
-    """Check one stack file, or all of them side by side.
+    """Check one stack file, or several (all, where none is named) side by side.
 
     Every mistake is reported at once, with file, line, key, value, rule and source. Side by side, a host,
     project, database or secret that two environments share is refused.
     """
     from plimsoll.cli.check import run  # noqa: PLC0415
 
-    run(environment, as_json=as_json, folder=project)
+    run(environments or [], differences=differences, as_json=as_json, folder=project)
 
 
 @app.command()
@@ -286,6 +293,62 @@ def engine_version(*, as_json: options.Json = False) -> None:
     from plimsoll.cli.engine import version  # noqa: PLC0415
 
     version(as_json=as_json)
+
+
+db = typer.Typer(
+    help="A real PostgreSQL on this machine for local work: one a project, as its settings ask for it.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(db, name="db")
+
+
+@db.command("up")
+def db_up(
+    environment: options.OptionalEnvironment = None,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, metavar="N", help="Where to listen; by default where it did last."),
+    ] = None,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Start it, and print its URL for DATABASE_URL; where it runs already, that is all.
+
+    Version, names, connections and driver are those of ENV's settings (dev, where none is named), as far as
+    a package of that version is installed. It listens on 127.0.0.1 alone.
+    """
+    from plimsoll.cli.db import up  # noqa: PLC0415
+
+    up(environment, port=port, as_json=as_json, folder=project)
+
+
+@db.command("url")
+def db_url(
+    environment: options.OptionalEnvironment = None,
+    *,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Print its URL: export DATABASE_URL=$(plimsoll db url)."""
+    from plimsoll.cli.db import url  # noqa: PLC0415
+
+    url(environment, as_json=as_json, folder=project)
+
+
+@db.command("down")
+def db_down(
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove its data, too; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Stop it; its data stay."""
+    from plimsoll.cli.db import down  # noqa: PLC0415
+
+    down(delete=delete, yes=yes, as_json=as_json, folder=project)
 
 
 def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from plimsoll.cli.differences import run as compare
 from plimsoll.cli.output import Exit, console, fault_json, fault_lines, print_json, refuse
 from plimsoll.limits import Severity
 from plimsoll.settings.errors import Fault, SettingsError
@@ -14,15 +15,22 @@ from plimsoll.settings.load import from_stack, from_stacks
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plimsoll.settings.validate import Loaded
 
 
-def run(environment: str | None, *, as_json: bool, folder: Path | None) -> None:
-    """Check one environment, or all; exit code 2 where one of them has an error."""
+def run(environments: Sequence[str], *, differences: bool, as_json: bool, folder: Path | None) -> None:
+    """Check one environment, several or all; exit code 2 where one of them has an error."""
     try:
         project = find_project(folder or Path.cwd())
+        if differences:
+            compare(project, environments, as_json=as_json)
+            return
         found: dict[str, Loaded | SettingsError] = (
-            from_stacks(project) if environment is None else {environment: from_stack(project, environment)}
+            {environments[0]: from_stack(project, environments[0])}
+            if len(environments) == 1
+            else from_stacks(project, environments)
         )
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)

@@ -296,7 +296,7 @@ def _plugins(machine: Machine, packages: MappingType[str, str] | None) -> Iterat
         count = len({file.name for file in folder.glob("resource-*-v*") if file.is_dir()})
         yield Finding(name, present=count > 0, said=f"{count} installed in {folder}")
         return
-    judging = 0
+    missing = 0
     for package, version in sorted(packages.items()):
         ambient = machine.which(f"pulumi-resource-{package}")
         found = find_installed(machine.pulumi_home, package, version)
@@ -305,17 +305,16 @@ def _plugins(machine: Machine, packages: MappingType[str, str] | None) -> Iterat
             if found
             else f"`plimsoll rehearse` does without; `pulumi plugin install resource {package} {version}`"
         )
-        judging += found is not None
         present = ambient is not None or (found is not None and found.version == version)
+        missing += not present
         said = version if present else f"{version} is not installed; `pulumi up` fetches it"
         yield Finding(f"provider plugin {package}", present=present, said=f"{said}; {judges}")
-    missing = len(packages) - judging
     meaning = (
-        "for the others the local cloud judges by the SDK's classes and dated data" if missing else "all"
+        "for these the local cloud judges by the SDK's classes and dated data"
+        if missing
+        else machine.pulumi_home
     )
-    said = (
-        f"{judging} of {len(packages)} packages are judged by their real provider in a rehearsal; {meaning}"
-    )
+    said = f"{len(packages) - missing} of {len(packages)} installed, {missing} missing; {meaning}"
     yield Finding(name, present=not missing, said=said)
 
 

@@ -47,6 +47,15 @@ OptionalEnvironment = Annotated[
         show_default=False,
     ),
 ]
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ENV]...",
+        autocompletion=environments,
+        help="Stacks: the middle of Pulumi.ENV.yaml.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines; errors too.")]
 Project = Annotated[
     Path | None,

@@ -18,6 +18,7 @@ from plimsoll.settings.tree import Mapping, Node, Sequence
 from plimsoll.settings.validate import Loaded, Place, fault, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as MappingType
 
     from plimsoll.settings.project import Entry, Project, ResolvedConfig
@@ -50,10 +51,10 @@ def is_environment(project: Project) -> bool:
     return own >= {name for name, field in Settings.model_fields.items() if field.is_required()}
 
 
-def from_stacks(project: Project) -> dict[str, Loaded | SettingsError]:
-    """Read every environment of the project, and hold those that can be read against each other."""
+def from_stacks(project: Project, stacks: Iterable[str] = ()) -> dict[str, Loaded | SettingsError]:
+    """Read these environments of the project, or all, and hold those that can be read against each other."""
     found: dict[str, Loaded | SettingsError] = {}
-    for stack in project.stacks():
+    for stack in tuple(stacks) or project.stacks():
         try:
             found[stack] = from_stack(project, stack)
         except SettingsError as error:

@@ -181,6 +181,33 @@ gcp.cloudrunv2.Service("web", location="europe-west1", scaling={"max_instance_co
 """
 
 
+class TestDifferences:
+    def test_stand_side_by_side_section_by_section(self, golden: Golden):
+        done = plimsoll("check", "--differences", cwd=STACKS)
+        assert (done.returncode, done.stderr) == (0, "")
+        golden("differences.txt", done.stdout)
+
+    def test_are_the_same_to_a_machine(self):
+        (pair,) = answer(plimsoll("check", "--differences", "prod", "dev", "--json", cwd=STACKS))["pairs"]
+        assert (pair["left"], pair["right"]) == ("prod", "dev")
+        (cpu,) = [one for one in pair["differences"] if one["path"] == "api.cpu"]
+        assert cpu == {
+            "section": "services",
+            "path": "api.cpu",
+            "secret": False,
+            "left": {"value": "2", "default": False},
+            "right": {"value": "1", "default": False},
+        }
+
+    def test_need_two_environments_that_can_be_read(self):
+        alone = plimsoll("check", "--differences", "dev", "dev", cwd=STACKS)
+        assert alone.returncode == 2
+        assert "plimsoll check --differences ENV ENV" in alone.stderr
+        absent = plimsoll("check", "--differences", "dev", "nowhere", cwd=STACKS)
+        assert absent.returncode == 2
+        assert "Pulumi.nowhere.yaml" in absent.stderr
+
+
 class TestPreview:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
     def test_shows_budgets_connections_tree_and_outputs(self, stack: str, golden: Golden):

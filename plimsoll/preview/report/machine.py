@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.preview.promises import Undecided, connection_budget, promises
+from plimsoll.preview.report.costs import cost_json
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
 
 
 def promises_json(plan: Plan) -> dict[str, object]:
-    """`budgets` by flow, and `connections`: null, `{"undecided": […]}`, or the sums with their arithmetic."""
+    """`budgets` by flow; `connections` and `costFloor`: null, `{"undecided": […]}`, or the sums."""
     return {
         "budgets": {
             flow.flow: {
@@ -25,6 +26,7 @@ def promises_json(plan: Plan) -> dict[str, object]:
             for flow in promises(plan)
         },
         "connections": _connections(plan),
+        "costFloor": cost_json(plan),
     }
 
 

@@ -1,7 +1,7 @@
-"""The report for a person: budgets and connections first, then the tree, warnings and outputs.
+"""The report for a person: budgets, connections and cost first, then the tree, warnings and outputs.
 
-The order is the order of a reader's questions: are we inside our promises, does it fit, what is there, what
-should worry me.
+The order is the order of a reader's questions: are we inside our promises, does it fit, what does it cost,
+what is there, what should worry me.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.tree import Tree
 
 from plimsoll.preview.plan import Plan, Resource, Severity, Source, Step, resource_to_json
 from plimsoll.preview.promises import Undecided, connection_budget, promises
+from plimsoll.preview.report.costs import cost_lines
 from plimsoll.preview.report.highlights import highlights, title, written
 from plimsoll.printable import printable
 
@@ -43,6 +44,7 @@ def _parts(plan: Plan) -> Iterator[RenderableType]:
     )
     yield from _budgets(plan)
     yield from _connections(plan)
+    yield from cost_lines(plan)
     yield from _resources(plan)
     yield from _warnings(plan)
     yield from _outputs(plan)
