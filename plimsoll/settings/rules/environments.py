@@ -31,6 +31,7 @@ def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]
         yield "database project", database.project.lower(), ("database", "project")
         if not supabase.is_shared_host(database.host):
             yield "host", database.host.lower(), ("database", "host")
+    if database.url is not None:
         yield "secret", database.url.resource(one.cloud.project), ("database", "url", "secret")
     for name, service in one.services.items():
         for variable, reference in service.secrets.items():
@@ -51,6 +52,7 @@ def _said(one: Settings) -> Iterator[tuple[str, KeyPath]]:
             yield reference.secret, ("services", name, "secrets", variable, "secret")
     if not isinstance(one.database, CloudSqlDatabase):
         yield one.database.host, ("database", "host")
+    if one.database.url is not None:
         yield one.database.url.secret, ("database", "url", "secret")
     for name, variable in one.frontend.env.items() if one.frontend is not None else ():
         if variable.value is not None:
