@@ -135,6 +135,29 @@ def rehearse(
 
 
 @app.command()
+def adopt(
+    environment: options.Environment,
+    *,
+    all_: Annotated[
+        bool, typer.Option("--all", help="List APIs and grants too, each the same one if it is made again.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
+    ] = 120,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """List what could be adopted because it runs already: the form of its id, and what finds it.
+
+    Offline: nobody is asked what exists. Put the ids that you find below `plimsoll:adopt` in the stack file;
+    `pulumi preview` then shows an import, or refuses with the properties that would be overwritten.
+    """
+    from plimsoll.cli.adopt import run  # noqa: PLC0415
+
+    run(environment, every=all_, timeout=timeout, as_json=as_json, folder=project)
+
+
+@app.command()
 def doctor(
     *,
     goal: Annotated[

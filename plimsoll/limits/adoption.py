@@ -27,13 +27,15 @@ class Adoptable:
     """A type whose resources can be adopted.
 
     `form` and `find` are the id and the command that shows it, with the resource's inputs, and what only the
-    vendor knows, in braces. `source` says where the form was read, and when.
+    vendor knows, in braces. `repeatable`: made again it is the same one, and nothing fails. `source` says
+    where the form was read, and when.
     """
 
     type: str
     kind: str
     form: str
     find: str
+    repeatable: bool
     source: str
 
     def read(self, id_: str) -> Mapping[str, str] | None:
@@ -90,7 +92,12 @@ def adoptables() -> Mapping[str, Adoptable]:
     types = _FACTS["types"]
     return {
         token: Adoptable(
-            token, entry["kind"], entry["form"], entry["find"], f"{entry['source']} ({types.as_of})"
+            type=token,
+            kind=entry["kind"],
+            form=entry["form"],
+            find=entry["find"],
+            repeatable=entry["repeatable"],
+            source=f"{entry['source']} ({types.as_of})",
         )
         for token, entry in types.value.items()
     }
