@@ -7,6 +7,7 @@ interrupted.
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -113,6 +114,15 @@ def rehearse(
             show_default=False,
         ),
     ] = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(
+            "--live",
+            metavar="FILE",
+            help='In what the things that are adopted differ: {"service/api": {"template": …}}, in JSON.',
+            show_default=False,
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder, and say where it is.")] = False,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long one command of the engine may take.")
@@ -124,14 +134,15 @@ def rehearse(
 
     Brings up REF on a local cloud, previews the working tree against it, with the policies of `policies/`,
     applies it, and previews again, which must show nothing. All of it in a folder of its own: your checkout,
-    backend and stack files stay as they are. Encrypted values are replaced by placeholders.
+    backend and stack files stay as they are. What `plimsoll:adopt` names lives there already, as the program
+    asks for it or as --live says. Encrypted values are replaced by placeholders.
 
     Exit codes: 0 done; 1 a database, secret, user or bucket would be lost, a policy or a protected resource
     refuses, or the change never settles; 2 wrong input, or a program that failed.
     """
     from plimsoll.cli.rehearse import run  # noqa: PLC0415
 
-    run(environment, ref=ref, keep=keep, timeout=timeout, as_json=as_json, folder=project)
+    run(environment, ref=ref, live=live, keep=keep, timeout=timeout, as_json=as_json, folder=project)
 
 
 @app.command()

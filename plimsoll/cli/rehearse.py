@@ -29,13 +29,21 @@ _SIGNALLED: Final = 128
 
 
 def run(
-    environment: str, *, ref: str | None, keep: bool, timeout: float, as_json: bool, folder: Path | None
+    environment: str,
+    *,
+    ref: str | None,
+    live: Path | None,
+    keep: bool,
+    timeout: float,
+    as_json: bool,
+    folder: Path | None,
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
     err = console(stderr=True)
     try:
         with _progress(err, quiet=as_json) as say:
-            job = Job(find_project(folder or Path.cwd()), environment, ref, keep=keep, timeout=timeout)
+            project = find_project(folder or Path.cwd())
+            job = Job(project, environment, ref, keep=keep, timeout=timeout, live=live)
             found = rehearse(job, say)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)

@@ -74,11 +74,15 @@ class _Parts:
 
     def _referred(self, name: str) -> str | None:
         """The last part of the id of the one resource that an unknown input comes from."""
-        urns = self.resource.property_dependencies.get(name, ())
+        depends_on = self.resource.property_dependencies
+        # Vercel's API takes a project's name for its id, which only Vercel knows.
+        urns = depends_on.get("projectId" if name == "projectName" else name, ())
         target = self.plan.resource(urns[0]) if len(urns) == 1 else None
         adoptable = None if target is None else adoptables().get(target.type)
         if target is None or adoptable is None:
             return None
+        if name == "projectName":
+            return str(target.inputs["name"])
         id_ = adoptable.write(_Parts(self.plan, target).value)
         if name == "member":
             return f"serviceAccount:{id_.rpartition('/')[2]}"

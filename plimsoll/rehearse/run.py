@@ -25,6 +25,7 @@ from plimsoll.rehearse.changes import changes
 from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import read_environment
+from plimsoll.rehearse.living import ADOPT, adopted_ids, living, pattern, read_live
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.signals import Interruptions
@@ -33,22 +34,26 @@ from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from plimsoll.engine.errors import EngineError
     from plimsoll.engine.events import Event
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
+    from plimsoll.localcloud.state import Record
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
+    from plimsoll.rehearse.living import Live
     from plimsoll.settings.project import Project
 
 DYNAMIC: Final = "pulumi-python"
 """The package of dynamic providers, which has no SDK of its own."""
 
 _NO_PLUGIN: Final = re.compile(r"no resource plugin 'pulumi-resource-([a-z0-9-]+)'")
-_PROTECTED: Final = re.compile(r"marked for protection|is protected")
+_PROTECTED: Final = re.compile(r'marked for protection|is protected|before hook "[^"]*" failed')
+"""How the engine words a refusal: what is protected, or a hook of the program that says no."""
+_HOOK: Final = re.compile(r'(Preview failed: )?before hook "[^"]*" failed: ')
 _MOST_PACKAGES: Final = 20
 """How often a run is begun again with one more package; no program of ours needs more than one."""
 
@@ -57,7 +62,8 @@ _MOST_PACKAGES: Final = 20
 class Job:
     """What to rehearse: `environment` of `project`, from `ref` (where HEAD left the default branch) to here.
 
-    `timeout` is seconds for one command of the engine.
+    `timeout` is seconds for one command of the engine. `live` is a file that says in what adopted things
+    differ from what the program asks for (see `living`).
     """
 
     project: Project
@@ -65,6 +71,7 @@ class Job:
     ref: str | None = None
     keep: bool = False
     timeout: float = 600.0
+    live: Path | None = None
 
 
 def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
@@ -78,13 +85,15 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
     folder = job.project.file.parent.absolute()
     # What can be refused at once is refused before anything is copied.
     installation = find()
-    if read_environment(folder, job.environment) is None:
+    here = read_environment(folder, job.environment)
+    if here is None:
         raise RehearsalError(
             "rehearse/environment",
             f"the stack {job.environment} has no file",
             nearest(job.environment, list(job.project.stacks()))
             or f"known here: {', '.join(job.project.stacks()) or 'none yet'}",
         )
+    live = read_live(job.live)
     workspace = open_workspace(folder, job.environment, keep=job.keep)
     commit = workspace.checkout.base(job.ref)
     interpreter = find_interpreter(folder, job.project.runtime_options)
@@ -96,8 +105,21 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
             python = workspace.make_python(interpreter)
         with _cloud(workspace, python) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
-            base = _bring_up(stage, commit)
-            change = _change(stage, base, commit)
+
+            def let_live(side: Environment) -> None:
+                ids = adopted_ids(side)
+                # What is said of something that this side does not adopt holds from the change on.
+                said = {key: one for key, one in live.items() if key in ids or workspace.at_work == CHANGE}
+                if not ids and not said:
+                    return
+                with _cloud(workspace, python, "elsewhere.jsonl") as elsewhere:
+                    for record in _living(stage.in_another(elsewhere), side, ids, said):
+                        if cloud.state.find(record.type, record.id) is None:
+                            cloud.state.put(record)
+
+            apart = frozenset({*adopted_ids(here), *live})
+            base = _bring_up(stage, commit, let_live, apart)
+            change = _change(stage, base, commit, let_live)
             judgement = cloud.judgement
     preview = change.preview
     return Rehearsal(
@@ -120,11 +142,9 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
 
 
 @contextmanager
-def _cloud(workspace: Workspace, python: Path) -> Generator[LocalCloud]:
+def _cloud(workspace: Workspace, python: Path, state: str = "cloud.jsonl") -> Generator[LocalCloud]:
     try:
-        with LocalCloud(
-            interpreter=python, state=workspace.folder / "cloud.jsonl", packages=[DYNAMIC]
-        ) as cloud:
+        with LocalCloud(interpreter=python, state=workspace.folder / state, packages=[DYNAMIC]) as cloud:
             yield cloud
     except (SdkError, StateError) as error:
         raise RehearsalError("rehearse/local-cloud", str(error), "see above") from error
@@ -140,12 +160,21 @@ class _Stage:
         cloud: LocalCloud,
         timeout: float,
         on_progress: Callable[[str], None],
+        *,
+        backend: str = "backend",
     ) -> None:
         self.workspace = workspace
         self.say = on_progress
+        self.cloud = cloud
+        self._backend = backend
         self._installation = installation
         self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
         self._timeout = timeout
+
+    def in_another(self, cloud: LocalCloud) -> _Stage:
+        """The same engine, attached to another cloud and with a state of its own."""
+        backend = f"backend-{time.monotonic_ns()}"
+        return _Stage(self.workspace, self._installation, cloud, self._timeout, self.say, backend=backend)
 
     def run(self, *arguments: str, said: str = "") -> Ran:
         """Run one command on the environment's stack, however it ends.
@@ -185,7 +214,7 @@ class _Stage:
         return Engine(
             self._installation,
             engine_run.Workspace(
-                backend=folder / "backend",
+                backend=folder / self._backend,
                 home=folder / "home",
                 passphrase=self.workspace.passphrase,
                 environment=environment,
@@ -206,8 +235,34 @@ def _missing_package(ran: Ran) -> str | None:
     return None if found is None else str(found[1])
 
 
-def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
-    """Bring up the commit's environment; None where it had none."""
+def _living(stage: _Stage, side: Environment, ids: Mapping[str, str], live: Live) -> list[Record]:
+    """What this side adopts, made by its own program where nothing is adopted.
+
+    The stack file is afterwards as it was.
+    """
+    stage.say("making what lives already")
+    written = side.file.read_bytes()
+    try:
+        stage.require("stack", "init")
+        _set_placeholders(stage, side)
+        if ids:
+            stage.require("config", "rm", f"{side.project.name}:{ADOPT}")
+        ran = stage.run("up", "--yes", "--skip-preview", "--refresh=false", said="making what lives already")
+        if (error := ran.failure()) is not None:
+            raise _failed("rehearse/living", "it cannot be brought up with nothing adopted", error, side)
+        return list(living(stage.cloud.records, ids, live))
+    finally:
+        side.file.write_bytes(written)
+
+
+def _bring_up(
+    stage: _Stage, commit: Commit, let_live: Callable[[Environment], None], apart: frozenset[str]
+) -> Environment | None:
+    """Bring up the commit's environment; None where it had none.
+
+    Without what lives `apart`, which this commit does not adopt, and whatever depends on it: it was never
+    this stack's.
+    """
     workspace = stage.workspace
     try:
         base = workspace.put_to_work(BASE)
@@ -215,10 +270,19 @@ def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
         raise at_commit(error, workspace, commit) from None
     if base is None:
         return None
+    let_live(base)
     stage.say(f"bringing up {commit.label}")
     stage.require("stack", "init")
     _set_secrets(stage, base)
-    ran = stage.run("up", "--yes", "--skip-preview", "--refresh=false", said=f"bringing up {commit.label}")
+    others = sorted(apart - adopted_ids(base).keys())
+    excluded = [
+        part
+        for key in others
+        for part in ("--exclude", pattern(key, workspace.stack, base.project.name), "--exclude-dependents")
+    ]
+    ran = stage.run(
+        "up", "--yes", "--skip-preview", "--refresh=false", *excluded, said=f"bringing up {commit.label}"
+    )
     if (error := ran.failure()) is not None:
         remedy = "rehearse from a commit that can be brought up: --from REF"
         raise _failed("rehearse/base", f"{commit.label} cannot be brought up", error, base, remedy)
@@ -237,12 +301,15 @@ class _Changed:
     notes: tuple[str, ...]
 
 
-def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed:
+def _change(
+    stage: _Stage, base: Environment | None, commit: Commit, let_live: Callable[[Environment], None]
+) -> _Changed:
     """Preview the working tree with its policies, apply it, and preview it again."""
     workspace = stage.workspace
     change = workspace.put_to_work(CHANGE)
     if change is None:
         raise AssertionError("it was read before anything was copied")
+    let_live(change)
     if base is None:
         stage.require("stack", "init")
     elif base.project.name != change.project.name:
@@ -278,6 +345,10 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit) -> _Changed
 def _set_secrets(stage: _Stage, environment: Environment) -> None:
     """Write the engine's salt and a placeholder for each secret into the stack file of the side at work."""
     stage.workspace.keep_salt(environment)
+    _set_placeholders(stage, environment)
+
+
+def _set_placeholders(stage: _Stage, environment: Environment) -> None:
     pairs = [part for one in environment.secrets for part in ("--secret", f"{one.path}={one.placeholder}")]
     if pairs:
         stage.require("config", "set-all", "--path", *pairs)
@@ -288,7 +359,7 @@ def _refused(ran: Ran) -> tuple[str, ...]:
     if ran.exit_code == 0:
         return ()
     blocking = [f"{one.policy}: {one.message}" for one in ran.violations if one.blocks]
-    protected = [message for message in _errors(ran) if _PROTECTED.search(message)]
+    protected = [_HOOK.sub("", message) for message in _errors(ran) if _PROTECTED.search(message)]
     return tuple(dict.fromkeys([*blocking, *protected]))
 
 
@@ -334,5 +405,7 @@ def _notes(
                 yield f"{secret.path} is encrypted anew: what another value changes cannot be rehearsed"
     if change.secrets:
         yield f"placeholders stood for {', '.join(secret.path for secret in change.secrets)}"
+    if adopted := adopted_ids(change):
+        yield f"{', '.join(adopted)}: what is said to live is what the program asks for, or --live"
     if change.imports:
         yield "what Pulumi ESC adds to this environment was not read"
