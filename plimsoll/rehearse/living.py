@@ -90,15 +90,34 @@ def living(records: Iterable[Record], ids: Mapping[str, str], live: Live) -> Ite
                 f"--live names {key}, which the program does not declare",
                 nearest(key, sorted(named)) or "`plimsoll adopt ENV` lists what there is",
             )
+    # An id that is its own name means the name, wherever else it stands.
+    new_ids = {
+        record.id: ids[key]
+        for key, record in named.items()
+        if key in ids and record.id not in record.inputs.values()
+    }
     for key, record in named.items():
         if key in ids or key in live:
             yield replace(
                 record,
                 id=ids.get(key, record.id),
                 urn="",
-                inputs=merged(record.inputs, live.get(key, {})),
-                properties=merged(record.properties, live.get(key, {})),
+                inputs=merged(_renamed(record.inputs, new_ids), live.get(key, {})),
+                properties=merged(_renamed(record.properties, new_ids), live.get(key, {})),
             )
+
+
+def _renamed(value: Any, ids: Mapping[str, str]) -> Any:  # noqa: ANN401 (any value)
+    """A value in which each id of something that lives under another one is that other one."""
+    match value:
+        case dict():
+            return {name: _renamed(inner, ids) for name, inner in value.items()}
+        case list():
+            return [_renamed(inner, ids) for inner in value]
+        case str():
+            return ids.get(value, value)
+        case _:
+            return value
 
 
 def merged(properties: Properties, changes: Mapping[str, Any]) -> Properties:
