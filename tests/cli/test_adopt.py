@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from tests.cli.test_cli import answer, plimsoll, project  # noqa: F401 (a fixture)
-from tests.conftest import STACKS
+from tests.conftest import ROOT, STACKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,10 @@ def test_a_wrong_id_has_its_line_and_the_form_that_is_right(project: Path):  # n
 
 
 def test_an_entry_that_nothing_declares_has_its_line_too(project: Path):  # noqa: F811
+    # The program looks for the stack file in its own project.
+    shutil.copytree(ROOT / "infra", project / "infra")
+    text = (project / "Pulumi.yaml").read_text("utf-8")
+    (project / "Pulumi.yaml").write_text(text.replace(f"main: {ROOT / 'infra'}", "main: infra"), "utf-8")
     file = project / "Pulumi.dev.yaml"
     line = len(file.read_text("utf-8").splitlines()) + 1
     with file.open("a", encoding="utf-8") as opened:
