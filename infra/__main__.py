@@ -5,6 +5,7 @@ import pulumi
 from infra.environment import Environment, EnvironmentArgs
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.load import from_program
+from plimsoll.settings.rules.adoption import undeclared
 
 config = pulumi.Config()
 try:
@@ -23,5 +24,7 @@ environment = Environment(
         vercel_token=config.get_secret("vercelToken"),
     ),
 )
+if wrong := [loaded.place(broken) for broken in undeclared(loaded.settings.adopt, environment.adoptable)]:
+    raise pulumi.RunError(str(SettingsError(wrong)))
 for name, value in environment.exports.items():
     pulumi.export(name, value)

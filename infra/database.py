@@ -119,6 +119,8 @@ class ExternalDatabase(Database):
 class CloudSqlDatabase(Database):
     """Owns a PostgreSQL instance in Cloud SQL with one database, one user, its password, its URL as a secret.
 
+    With `url` it owns instance and database alone: the user is somebody's already, and so is the secret.
+
     It does not own what is inside the database: tables, roles and extensions are the migrations'. So neither
     database nor user is ever dropped by itself: PostgreSQL refuses to drop a user that owns anything, and a
     new name in the settings must not cost the data under the old one. Both go with the instance.
@@ -133,18 +135,38 @@ class CloudSqlDatabase(Database):
         self._foundation = args.foundation
         self._private = args.foundation.network if settings.address == "private" else None
         self.instance = self._declare_instance(name)
-        password = random.RandomPassword(
-            name,
-            length=32,
-            # Letters and digits mean themselves in a URL.
-            special=False,
-            opts=self._holds_data(),
-        )
         database = sql.Database(
             name,
             name=settings.name,
             instance=self.instance.name,
             deletion_policy="ABANDON",
+            opts=self._holds_data(),
+        )
+        where: dict[str, Any] = {
+            "socket": None if self._private else self.instance.connection_name,
+            "network": self._private,
+        }
+        named: dict[str, pulumi.Input[str]] = {
+            "databaseInstance": self.instance.name,
+            "databaseConnectionName": self.instance.connection_name,
+        }
+        if settings.url is not None:
+            # Its user is there already, with a password that is not ours to change.
+            self._refer(
+                DatabaseReference(
+                    secret=settings.url.resource(args.names.cloud.project),
+                    version=str(settings.url.version),
+                    ready=[database],
+                    **where,
+                ),
+                **named,
+            )
+            return
+        password = random.RandomPassword(
+            name,
+            length=32,
+            # Letters and digits mean themselves in a URL.
+            special=False,
             opts=self._holds_data(),
         )
         user = sql.User(
@@ -160,13 +182,11 @@ class CloudSqlDatabase(Database):
             DatabaseReference(
                 secret=f"projects/{self._names.cloud.project}/secrets/{self._names.database_url}",
                 version=version.version,
-                socket=None if self._private else self.instance.connection_name,
-                network=self._private,
                 holder=secret,
                 ready=[version],
+                **where,
             ),
-            databaseInstance=self.instance.name,
-            databaseConnectionName=self.instance.connection_name,
+            **named,
         )
 
     def _holds_data(

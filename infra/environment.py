@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from infra.adoption import Adoption
 from infra.database import DatabaseArgs, declare_database
 from infra.foundation import Foundation, foundation_args
 from infra.frontend import Frontend, FrontendArgs
@@ -45,10 +46,15 @@ class Environment(pulumi.ComponentResource):
 
     exports: dict[str, pulumi.Input[str] | dict[str, pulumi.Output[str]]]
     """What a person may look for: addresses and names, never a secret's value."""
+    adoptable: frozenset[str]
+    """KIND/NAME of every resource that could have been adopted."""
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         settings = args.settings
-        own = pulumi.ResourceOptions(providers=providers(settings, args.vercel_token))
+        adoption = Adoption(settings.adopt)
+        own = pulumi.ResourceOptions(
+            providers=providers(settings, args.vercel_token), transformations=[adoption.adopt]
+        )
         super().__init__(
             "plimsoll:infra:Environment",
             name,
@@ -124,6 +130,7 @@ class Environment(pulumi.ComponentResource):
                 inside,
             )
             self.exports |= frontend.exports
+        self.adoptable = frozenset(adoption.declared)
         self.register_outputs(self.exports)
 
 

@@ -75,7 +75,15 @@ class Service(pulumi.ComponentResource):
     """What that account may do."""
 
     def __init__(self, key: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("plimsoll:infra:Service", key, connection_inputs(key, args.settings), opts)
+        was = args.settings.was
+        # What is inside is named after the key, and the engine renames it along.
+        renamed = pulumi.ResourceOptions(aliases=None if was is None else [pulumi.Alias(name=was)])
+        super().__init__(
+            "plimsoll:infra:Service",
+            key,
+            connection_inputs(key, args.settings),
+            pulumi.ResourceOptions.merge(opts, renamed),
+        )
         self._key = key
         self._args = args
         self.account = self._declare_account()
@@ -98,7 +106,7 @@ class Service(pulumi.ComponentResource):
         args = self._args
         return serviceaccount.Account(
             self._key,
-            account_id=args.names.account(self._key),
+            account_id=args.names.account(args.settings.was or self._key),
             display_name=f"{self._key} ({args.names.environment})",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.foundation.api("iam")]),
         )

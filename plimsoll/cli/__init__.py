@@ -121,6 +121,15 @@ def rehearse(
             show_default=False,
         ),
     ] = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(
+            "--live",
+            metavar="FILE",
+            help='In what the things that are adopted differ: {"service/api": {"template": …}}, in JSON.',
+            show_default=False,
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder, and say where it is.")] = False,
     seeds: options.Seeds = None,
     policy_config: options.PolicyConfig = None,
@@ -153,8 +162,9 @@ def rehearse(
 
     Brings up REF on a local cloud, previews the working tree against it, with the policies of `policies/`,
     applies it, and previews again, which must show nothing. All of it in a folder of its own: your checkout,
-    backend and stack files stay as they are. Encrypted values are replaced by placeholders. Where a package's
-    provider plugin is installed, it judges: started without your credentials, and never asked to do anything.
+    backend and stack files stay as they are. What `plimsoll:adopt` names lives there already, as the program
+    asks for it or as --live says. Encrypted values are replaced by placeholders. Where a package's provider
+    plugin is installed, it judges: started without your credentials, and never asked to do anything.
 
     Exit codes: 0 done; 1 a database, secret, user or bucket would be lost, a policy or a protected resource
     refuses, or the change never settles; 2 wrong input, or a program that failed.
@@ -164,6 +174,7 @@ def rehearse(
     run(
         environment,
         ref=ref,
+        live=live,
         keep=keep,
         timeout=timeout,
         seeds=seeds,
@@ -237,6 +248,29 @@ def recover(
     from plimsoll.cli.recover import run  # noqa: PLC0415
 
     run(environment, imports=imports or [], yes=yes, reason=force, as_json=as_json, folder=project)
+
+
+@app.command()
+def adopt(
+    environment: options.Environment,
+    *,
+    all_: Annotated[
+        bool, typer.Option("--all", help="List APIs and grants too, each the same one if it is made again.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
+    ] = 120,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """List what could be adopted because it runs already: the form of its id, and what finds it.
+
+    Offline: nobody is asked what exists. Put the ids that you find below `plimsoll:adopt` in the stack file;
+    `pulumi preview` then shows an import, or refuses with the properties that would be overwritten.
+    """
+    from plimsoll.cli.adopt import run  # noqa: PLC0415
+
+    run(environment, every=all_, timeout=timeout, as_json=as_json, folder=project)
 
 
 @app.command()

@@ -39,23 +39,12 @@ def run(
     try:
         project = find_project(folder or Path.cwd())
         stack = environment or _only(project)
-        job = _job(project, stack, timeout)
+        job = job_for(project, stack, timeout)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
     except PreviewError as error:
         failed(error, debug=debug, as_json=as_json)
-    err = console(stderr=True)
-    try:
-        if err.is_terminal and not as_json:
-            with err.status(f"running the program of {project.name} {stack}") as status:
-                plan = preview_offline(job, lambda urn: status.update(f"declared {urn.rpartition('::')[2]}"))
-        else:
-            plan = preview_offline(job)
-    except PreviewError as error:
-        failed(error, debug=debug, as_json=as_json)
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing of the program runs on")
-        raise typer.Exit(130) from None
+    plan = planned(job, debug=debug, as_json=as_json)
     _show(plan, resource, as_json=as_json)
     budget = connection_budget(plan)
     fits = budget is None or isinstance(budget, Undecided) or budget.fits
@@ -75,7 +64,8 @@ def _only(project: Project) -> str:
     )
 
 
-def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
+def job_for(project: Project, stack: str, timeout: float) -> ProgramJob:
+    """What previews this environment. Raises SettingsError, or PreviewError without an interpreter."""
     resolved = resolve(project, read_stack(project, stack))
     if project.runtime != "python":
         raise SettingsError(
@@ -102,6 +92,21 @@ def _job(project: Project, stack: str, timeout: float) -> ProgramJob:
         undecryptable=resolved.undecryptable,
         timeout=timeout,
     )
+
+
+def planned(job: ProgramJob, *, debug: bool, as_json: bool) -> Plan:
+    """The plan, with progress on a terminal; the command ends where there is none."""
+    err = console(stderr=True)
+    try:
+        if err.is_terminal and not as_json:
+            with err.status(f"running the program of {job.project} {job.stack}") as status:
+                return preview_offline(job, lambda urn: status.update(f"declared {urn.rpartition('::')[2]}"))
+        return preview_offline(job)
+    except PreviewError as error:
+        failed(error, debug=debug, as_json=as_json)
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing of the program runs on")
+        raise typer.Exit(130) from None
 
 
 def _show(plan: Plan, name: str | None, *, as_json: bool) -> None:

@@ -372,8 +372,6 @@ def guard_runtime(pulumi: ModuleType, record: Record) -> None:
     for function in TRANSFORMS:
         refuse("transform", function)
 
-    guard_hooks(pulumi, record)
-
     from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415 (the SDK is only known to exist by now)
 
     answer = getattr(resource_pb2, "ResourceInvokeResponse", None)
@@ -402,22 +400,6 @@ def forgive_types(pulumi: ModuleType) -> None:
             return None  # which the SDK takes for unknown, in a preview
 
     pulumi.runtime.rpc.translate_output_properties = forgiving
-
-
-def guard_hooks(pulumi: ModuleType, record: Record) -> None:
-    """Stop the program at a hook that would run in previews. The others only run in updates."""
-    hook = getattr(pulumi, "ResourceHook", None)
-    if hook is None:
-        return
-    construct = hook.__init__
-
-    @functools.wraps(construct)
-    def guarded(self: object, name: str, *rest: object, **named: object) -> None:
-        if any(getattr(option, "on_dry_run", False) for option in (*rest, *named.values())):
-            record.refuse("hook", name)
-        construct(self, name, *rest, **named)
-
-    hook.__init__ = guarded
 
 
 def watch_order(pulumi: ModuleType, constructed: list[Any]) -> None:

@@ -42,7 +42,6 @@ REFUSED: Final = {
         "The program registers the transform {name}, which the engine would run",
         f"Use a transformation (`register_stack_transformation`), which the program runs itself. {OR_ASK_IT}",
     ),
-    "hook": ("The program registers the hook {name} to run in previews", ASK_THE_ENGINE),
     "config": (
         "The program needs the value of {name}, which is encrypted and cannot be decrypted here",
         f"Read it as a secret (`require_secret…`), which previews as unknown. {OR_ASK_IT}",

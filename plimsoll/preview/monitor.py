@@ -3,8 +3,8 @@
 It answers as Pulumi's engine answers in the preview of a first deployment, as far as that can be known with
 no provider: URNs as the engine builds them, inputs handed back, everything else unknown. What it cannot
 answer it refuses by name. Dynamic providers are ordinary resources here (type `pulumi-python:dynamic…`, the
-pickled provider a secret input `__provider`): their `create` does not run in a preview anyway. Hooks that ask
-not to run in previews, as they do by default, are kept as options.
+pickled provider a secret input `__provider`): their `create` does not run in a preview anyway. Hooks are kept
+as options and never run: they judge what the engine compares with a state, and there is none.
 """
 
 from __future__ import annotations
@@ -170,8 +170,6 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def RegisterResourceHook(
         self, request: resource_pb2.RegisterResourceHookRequest, context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
-        if request.on_dry_run:
-            self._refuse(context, f"The hook {request.name!r} runs in previews", ASK_THE_ENGINE)
         return empty_pb2.Empty()
 
     @override

@@ -29,6 +29,7 @@ from plimsoll.rehearse.changes import changes
 from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import check_policy_config, read_environment
+from plimsoll.rehearse.living import ADOPT, adopted_ids, living, pattern, read_live
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.protection import hold_back
 from plimsoll.rehearse.python import search_path
@@ -47,16 +48,20 @@ if TYPE_CHECKING:
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
     from plimsoll.localcloud.faults import Fault, Faults
+    from plimsoll.localcloud.state import Record
     from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
+    from plimsoll.rehearse.living import Live
     from plimsoll.settings.project import Project
 
 DYNAMIC: Final = "pulumi-python"
 """The package of dynamic providers, which has no SDK of its own."""
 
 _NO_PLUGIN: Final = re.compile(r"no resource plugin 'pulumi-resource-([a-z0-9-]+)'")
-_PROTECTED: Final = re.compile(r"marked for protection|is protected")
+_PROTECTED: Final = re.compile(r'marked for protection|is protected|before hook "[^"]*" failed')
+"""How the engine words a refusal: what is protected, or a hook of the program that says no."""
+_HOOK: Final = re.compile(r'(Preview failed: )?before hook "[^"]*" failed: ')
 _MOST_PACKAGES: Final = 20
 """How often a run is begun again with one more package; no program of ours needs more than one."""
 
@@ -68,8 +73,10 @@ class Job:
     `timeout` is seconds for one command of the engine. `seeds` is a file of what exists already when REF
     comes up, `policy_config` one for the policy pack, where it is not `policies/config/ENVIRONMENT.json`.
     `faults` go wrong while the change is applied, which must be able to go on after them.
-    `providers` are the programs of the real providers to
-    ask, by package, None for nobody; other packages are judged by the plugin in the user's `PULUMI_HOME`.
+    `providers` are the programs of the real providers to ask, by package, None for nobody; other packages are
+    judged by the plugin in the user's `PULUMI_HOME`.
+    `live` is a file that says in what adopted things
+    differ from what the program asks for (see `living`).
     """
 
     project: Project
@@ -81,6 +88,7 @@ class Job:
     policy_config: Path | None = None
     faults: tuple[Fault, ...] = ()
     providers: Mapping[str, Path | None] = field(default_factory=dict)
+    live: Path | None = None
 
 
 def rehearse(
@@ -97,7 +105,8 @@ def rehearse(
     folder = job.project.file.parent.absolute()
     # What can be refused at once is refused before anything is copied.
     installation = find()
-    if read_environment(folder, job.environment) is None:
+    here = read_environment(folder, job.environment)
+    if here is None:
         raise RehearsalError(
             "rehearse/environment",
             f"the stack {job.environment} has no file",
@@ -107,6 +116,7 @@ def rehearse(
     seeds = read_seeds(job.seeds) if job.seeds else ()
     if job.policy_config is not None:
         check_policy_config(job.policy_config)
+    live = read_live(job.live)
     workspace = open_workspace(folder, job.environment, keep=job.keep)
     commit = workspace.checkout.base(job.ref)
     interpreter = find_interpreter(folder, job.project.runtime_options)
@@ -122,8 +132,21 @@ def rehearse(
         with _cloud(workspace, python, job) as cloud, interruptions.allowed():
             stage = _Stage(workspace, installation, cloud, job.timeout, on_progress)
             seed(cloud, seeds)
-            base = _bring_up(stage, commit)
-            change = _change(stage, base, commit, job)
+
+            def let_live(side: Environment) -> None:
+                ids = adopted_ids(side)
+                # What is said of something that this side does not adopt holds from the change on.
+                said = {key: one for key, one in live.items() if key in ids or workspace.at_work == CHANGE}
+                if not ids and not said:
+                    return
+                with _cloud(workspace, python, job, "elsewhere.jsonl") as elsewhere:
+                    for record in _living(stage.in_another(elsewhere), side, ids, said):
+                        if cloud.state.find(record.type, record.id) is None:
+                            cloud.state.put(record)
+
+            apart = frozenset({*adopted_ids(here), *live})
+            base = _bring_up(stage, commit, let_live, apart)
+            change = _change(stage, base, commit, job, let_live)
             judgement = cloud.judgement
     return Rehearsal(
         project=job.project.name,
@@ -145,12 +168,12 @@ def rehearse(
 
 
 @contextmanager
-def _cloud(workspace: Workspace, python: Path, job: Job) -> Generator[LocalCloud]:
+def _cloud(workspace: Workspace, python: Path, job: Job, state: str = "cloud.jsonl") -> Generator[LocalCloud]:
     users = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     try:
         with LocalCloud(
             interpreter=python,
-            state=workspace.folder / "cloud.jsonl",
+            state=workspace.folder / state,
             packages=[DYNAMIC],
             plugins=Plugins(users, job.providers),
             folder=workspace.project_folder,
@@ -170,13 +193,20 @@ class _Stage:
         cloud: LocalCloud,
         timeout: float,
         on_progress: Callable[[str], None],
+        *,
+        backend: str = "backend",
     ) -> None:
         self.workspace = workspace
         self.say = on_progress
-        self.faults = cloud.faults
+        self.cloud = cloud
+        self._backend = backend
         self._installation = installation
-        self._cloud = cloud
         self._timeout = timeout
+
+    def in_another(self, cloud: LocalCloud) -> _Stage:
+        """The same engine, attached to another cloud and with a state of its own."""
+        backend = f"backend-{time.monotonic_ns()}"
+        return _Stage(self.workspace, self._installation, cloud, self._timeout, self.say, backend=backend)
 
     def run(self, *arguments: str, said: str = "") -> Ran:
         """Run one command on the environment's stack, however it ends.
@@ -194,12 +224,12 @@ class _Stage:
                     timeout=self._timeout,
                     on_event=lambda event: self._hear(event, said),
                 )
-                .masked(self._cloud.mask)
+                .masked(self.cloud.mask)
             )  # the engine masks the stack's secrets, and not those that the program makes
-            if ran.exit_code and (failure := self._cloud.failure) is not None:
+            if ran.exit_code and (failure := self.cloud.failure) is not None:
                 raise RehearsalError("rehearse/provider", str(failure), failure.remedy)
             missing = _missing_package(ran)
-            if missing is None or not self._cloud.serve(missing):
+            if missing is None or not self.cloud.serve(missing):
                 return ran
         return ran
 
@@ -213,7 +243,7 @@ class _Stage:
     def _engine(self) -> Engine:
         folder = self.workspace.folder
         environment = {
-            "PULUMI_DEBUG_PROVIDERS": self._cloud.environment["PULUMI_DEBUG_PROVIDERS"],
+            "PULUMI_DEBUG_PROVIDERS": self.cloud.environment["PULUMI_DEBUG_PROVIDERS"],
             # Nothing is written beside the user's packages, and what is compiled there already is used.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -222,7 +252,7 @@ class _Stage:
         return Engine(
             self._installation,
             engine_run.Workspace(
-                backend=folder / "backend",
+                backend=folder / self._backend,
                 home=folder / "home",
                 passphrase=self.workspace.passphrase,
                 environment=environment,
@@ -243,8 +273,34 @@ def _missing_package(ran: Ran) -> str | None:
     return None if found is None else str(found[1])
 
 
-def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
-    """Bring up the commit's environment; None where it had none."""
+def _living(stage: _Stage, side: Environment, ids: Mapping[str, str], live: Live) -> list[Record]:
+    """What this side adopts, made by its own program where nothing is adopted.
+
+    The stack file is afterwards as it was.
+    """
+    stage.say("making what lives already")
+    written = side.file.read_bytes()
+    try:
+        stage.require("stack", "init")
+        _set_placeholders(stage, side)
+        if ids:
+            stage.require("config", "rm", f"{side.project.name}:{ADOPT}")
+        ran = stage.run("up", "--yes", "--skip-preview", "--refresh=false", said="making what lives already")
+        if (error := ran.failure()) is not None:
+            raise _failed("rehearse/living", "it cannot be brought up with nothing adopted", error, side)
+        return list(living(stage.cloud.records, ids, live))
+    finally:
+        side.file.write_bytes(written)
+
+
+def _bring_up(
+    stage: _Stage, commit: Commit, let_live: Callable[[Environment], None], apart: frozenset[str]
+) -> Environment | None:
+    """Bring up the commit's environment; None where it had none.
+
+    Without what lives `apart`, which this commit does not adopt, and whatever depends on it: it was never
+    this stack's.
+    """
     workspace = stage.workspace
     try:
         base = workspace.put_to_work(BASE)
@@ -252,10 +308,19 @@ def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
         raise at_commit(error, workspace, commit) from None
     if base is None:
         return None
+    let_live(base)
     stage.say(f"bringing up {commit.label}")
     stage.require("stack", "init")
     _set_secrets(stage, base)
-    ran = stage.run("up", "--yes", "--skip-preview", "--refresh=false", said=f"bringing up {commit.label}")
+    others = sorted(apart - adopted_ids(base).keys())
+    excluded = [
+        part
+        for key in others
+        for part in ("--exclude", pattern(key, workspace.stack, base.project.name), "--exclude-dependents")
+    ]
+    ran = stage.run(
+        "up", "--yes", "--skip-preview", "--refresh=false", *excluded, said=f"bringing up {commit.label}"
+    )
     if (error := ran.failure()) is not None:
         remedy = "rehearse from a commit that can be brought up: --from REF"
         raise _failed("rehearse/base", f"{commit.label} cannot be brought up", error, base, remedy)
@@ -276,12 +341,19 @@ class _Changed:
     notes: tuple[str, ...]
 
 
-def _change(stage: _Stage, base: Environment | None, commit: Commit, job: Job) -> _Changed:
+def _change(
+    stage: _Stage,
+    base: Environment | None,
+    commit: Commit,
+    job: Job,
+    let_live: Callable[[Environment], None],
+) -> _Changed:
     """Preview the working tree with its policies, apply it whatever goes wrong, and preview it again."""
     workspace = stage.workspace
     change = workspace.put_to_work(CHANGE)
     if change is None:
         raise AssertionError("it was read before anything was copied")
+    let_live(change)
     if base is None:
         stage.require("stack", "init")
     elif base.project.name != change.project.name:
@@ -319,7 +391,7 @@ def _change(stage: _Stage, base: Environment | None, commit: Commit, job: Job) -
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
-    notes.extend(_faulty(stage.faults, failed))
+    notes.extend(_faulty(stage.cloud.faults, failed))
     return _Changed(
         changes=shown,
         violations=tuple(dict.fromkeys(violations)),
@@ -351,14 +423,14 @@ def _policies(pack: Path | None, config: Path | None, stack: str) -> tuple[str, 
 
 def _apply(stage: _Stage, faults: tuple[Fault, ...]) -> tuple[str, ...]:
     """Apply the change, and go on after each fault as whoever sees it would. Gives why it failed, if so."""
-    stage.faults.arm(faults)
+    stage.cloud.faults.arm(faults)
     struck, said = 0, "applying the change"
     stage.say(said)
     applied = stage.run("up", "--yes", "--skip-preview", said=said)
-    while applied.exit_code and len(stage.faults.struck) > struck:
+    while applied.exit_code and len(stage.cloud.faults.struck) > struck:
         # None strikes a second time, so this ends.
-        struck, said = len(stage.faults.struck), "going on after a fault"
-        stage.faults.lift()
+        struck, said = len(stage.cloud.faults.struck), "going on after a fault"
+        stage.cloud.faults.lift()
         stage.say(said)
         applied = stage.run("up", "--yes", "--skip-preview", said=said)
     return _errors(applied) if applied.exit_code else ()
@@ -378,6 +450,10 @@ def _faulty(faults: Faults, failed: tuple[str, ...]) -> Iterator[str]:
 def _set_secrets(stage: _Stage, environment: Environment) -> None:
     """Write the engine's salt and a placeholder for each secret into the stack file of the side at work."""
     stage.workspace.keep_salt(environment)
+    _set_placeholders(stage, environment)
+
+
+def _set_placeholders(stage: _Stage, environment: Environment) -> None:
     pairs = [part for one in environment.secrets for part in ("--secret", f"{one.path}={one.placeholder}")]
     if pairs:
         stage.require("config", "set-all", "--path", *pairs)
@@ -388,7 +464,7 @@ def _refused(ran: Ran) -> tuple[str, ...]:
     if ran.exit_code == 0:
         return ()
     blocking = [f"{one.policy}: {one.message}" for one in ran.violations if one.blocks]
-    protected = [message for message in _errors(ran) if _PROTECTED.search(message)]
+    protected = [_HOOK.sub("", message) for message in _errors(ran) if _PROTECTED.search(message)]
     return tuple(dict.fromkeys([*blocking, *protected]))
 
 
@@ -434,5 +510,7 @@ def _notes(
                 yield f"{secret.path} is encrypted anew: what another value changes cannot be rehearsed"
     if change.secrets:
         yield f"placeholders stood for {', '.join(secret.path for secret in change.secrets)}"
+    if adopted := adopted_ids(change):
+        yield f"{', '.join(adopted)}: what is said to live is what the program asks for, or --live"
     if change.imports:
         yield "what Pulumi ESC adds to this environment was not read"

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.alias_generators import to_camel
+from typing_extensions import override
 
 from plimsoll.settings.values import (
     Cidr,
@@ -50,6 +51,10 @@ from plimsoll.settings.values import (
     UrlPath,
     VercelRegion,
 )
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 class Section(BaseModel):
@@ -158,6 +163,33 @@ class Network(Section):
     )
 
 
+# --- what exists already ---
+
+
+class Adopted(Section):
+    """Something that exists already: imported as it is and protected, never created. An id alone will do."""
+
+    id: Text = Field(description="`plimsoll adopt ENV` says its form, and the command that finds it.")
+    changes: tuple[Text, ...] = Field(
+        default=(),
+        strict=False,
+        description="Properties that may be overwritten, with all below them; any other change is refused.",
+        examples=[["template.timeout", "labels"]],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _id_alone(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
 # --- services ---
 
 
@@ -250,6 +282,11 @@ class Service(Section):
     """A Cloud Run service."""
 
     name: Name | None = Field(default=None, description="Physical name; default: APPLICATION-KEY.")
+    was: Name | None = Field(
+        default=None,
+        description="The key under which it was created, where it has another by now: it stays the same "
+        "service, with the same account. Leave it there.",
+    )
     image: Image
     traffic: tuple[TrafficTarget, ...] = Field(
         default=(),
@@ -442,6 +479,11 @@ class CloudSqlDatabase(Section):
     url_scheme: Literal["postgresql", "postgresql+asyncpg", "postgresql+psycopg"] = Field(
         default="postgresql", description="The driver that the URL is written for."
     )
+    url: SecretReference | None = Field(
+        default=None,
+        description="Holds the connection URL of a user that exists already (an adopted instance's): then "
+        "neither a user nor a password is made.",
+    )
 
     def physical_name(self, cloud: Cloud, environment: str) -> str:
         """What Google Cloud calls the instance."""
@@ -570,3 +612,8 @@ class Settings(Section):
     network: Network | None = Field(default=None, description="Needed by a database with a private address.")
     database: Database
     frontend: Frontend | None = None
+    adopt: Mapping[str, Adopted] = Field(
+        default_factory=dict,
+        description="What exists already, by KIND/NAME of the resource: its id, or id and `changes`.",
+        examples=[{"service/api": "projects/acme/locations/europe-west1/services/api"}],
+    )

@@ -20,6 +20,7 @@ from plimsoll.settings.rules import (
     DESIGN,
     Broken,
     KeyPath,
+    adoption,
     capacity,
     database,
     flows,
@@ -67,6 +68,8 @@ class Loaded:
     environment: str
     settings: model.Settings
     advice: tuple[Fault, ...]
+    place: Callable[[Broken], Fault] = field(repr=False, compare=False)
+    """Says where in the files a rule does not hold that only the program can judge."""
 
 
 def validate(
@@ -86,7 +89,12 @@ def validate(
     settings = reader.settings(config)
     if settings is None:
         raise SettingsError(reader.faults)
-    return Loaded(environment, settings, SettingsError(reader.faults).faults)
+    return Loaded(
+        environment,
+        settings,
+        SettingsError(reader.faults).faults,
+        lambda broken: fault(project, locate, broken),
+    )
 
 
 def fault(project: str, locate: Locate, broken: Broken) -> Fault:
@@ -155,6 +163,7 @@ class _Reader:
         tasks, _ = self.named(raw, "jobs", lambda _: model.Job, needed=False)
         identities, all_flows = self.named(raw, "flows", self.flow_kind)
         budgets, all_budgets = self.named(raw, "budgets", lambda _: model.Budget)
+        adopted = self.adopted(raw)
         self.unknown(config, web)
 
         self.rules(
@@ -176,6 +185,7 @@ class _Reader:
         if store is not None:
             self.rules(database.database(store, cloud, network, network_given="network" in raw))
             self.rules(capacity.fits(servers, tasks, store) if all_servers else ())
+        self.rules(adoption.adoption(adopted, cloud, store))
         if web is not None:
             self.rules(frontend.frontend(web, cloud, servers, complete=all_servers))
         if cloud is None or store is None or any(one.severity is Severity.ERROR for one in self.faults):
@@ -190,6 +200,7 @@ class _Reader:
             network=network,
             database=store,
             frontend=web,
+            adopt=adopted,
         )
 
     def rules(self, broken: Iterator[Broken] | tuple[()]) -> None:
@@ -268,6 +279,17 @@ class _Reader:
             if one is not None:
                 read[name] = one
         return read, len(read) == len(items)
+
+    def adopted(self, raw: Mapping[str, object]) -> dict[str, model.Adopted]:
+        items = raw.get("adopt", {})
+        if not isinstance(items, Mapping):
+            self.note(("adopt",), "names what exists already, as `KIND/NAME: id`", rule="mapping")
+            return {}
+        read = {
+            str(name): self.validated(model.Adopted, value, ("adopt", str(name)))
+            for name, value in cast("Mapping[str, object]", items).items()
+        }
+        return {name: one for name, one in read.items() if one is not None}
 
     def validated(self, kind: type[S], value: object, path: KeyPath) -> S | None:
         try:

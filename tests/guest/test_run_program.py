@@ -75,8 +75,6 @@ def test_no_other_method_reads_configuration():
     [
         pytest.param(pulumi.Output.__init__, ["resources", "future", "is_known", "is_secret"], id="Output"),
         pytest.param(pulumi.Resource.__init__, ["t", "name", "custom", "props", "opts"], id="Resource"),
-        pytest.param(pulumi.ResourceHook.__init__, ["name", "func", "opts"], id="ResourceHook"),
-        pytest.param(pulumi.ResourceHookOptions.__init__, ["on_dry_run"], id="ResourceHookOptions"),
         pytest.param(
             settings.Settings.__init__,
             ["project", "stack", "monitor", "engine", "parallel", "dry_run"],

@@ -47,7 +47,6 @@ REFUSED = [
         "transformations",
         id="a resource's transform",
     ),
-    pytest.param("preview-hook", "check", "on_dry_run=True", ENGINE, id="a hook that runs in previews"),
     pytest.param("remote-component", "awsx:ec2:Vpc 'vpc'", 'Vpc("vpc")', ENGINE, id="a plugin's component"),
 ]
 

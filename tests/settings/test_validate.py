@@ -73,6 +73,48 @@ def test_the_files_that_are_changed_below_hold_and_need_no_advice(stack: str):
 
 API = "services.api"
 REFUSED = [
+    # what exists already
+    ("dev", "adopt", {"api": "x"}, "settings/adopt-name", "adopt.api"),
+    ("dev", "adopt", {"services/api": "x"}, "settings/adopt-name", "adopt.services/api"),
+    ("dev", "adopt", {"service/api": "goals-api"}, "settings/adopt-id", "adopt.service/api"),
+    ("dev", "adopt", {"service/api": {"changes": []}}, "settings/missing", "adopt.service/api.id"),
+    ("dev", "adopt", ["service/api"], "settings/mapping", "adopt"),
+    (
+        "dev",
+        "adopt",
+        {"service/api": "projects/other-project/locations/europe-west1/services/api"},
+        "settings/adopt-elsewhere",
+        "adopt.service/api",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"service/api": "projects/acme-goals-dev/locations/us-central1/services/api"},
+        "settings/adopt-elsewhere",
+        "adopt.service/api",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"frontend/a": "prj_abc", "frontend/b": "team_xyz/prj_abc"},
+        "settings/adopt-twice",
+        "adopt.frontend/b",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"instance/database": "projects/acme-goals-dev/instances/goals"},
+        "settings/adopt-database",
+        "adopt.instance/database",
+    ),
+    (
+        "dev",
+        "database.url",
+        {"secret": "goals-url", "version": 1},
+        "settings/database-user",
+        "database.user",
+    ),
+    ("dev", f"{API}.was", "api", "settings/service-was-twice", f"{API}.was"),
     # single values
     ("dev", f"{API}.cpu", "lots", "settings/value-error", f"{API}.cpu"),
     ("dev", f"{API}.cpu", True, "settings/value-error", f"{API}.cpu"),

@@ -82,6 +82,16 @@ def database(
             "PostgreSQL logs by whole milliseconds",
             "round it",
         )
+    if one.url is not None:
+        for field, key in (("user", "user"), ("url_scheme", "urlScheme")):
+            if field in one.model_fields_set:
+                yield ours(
+                    (*base, key),
+                    "database-user",
+                    str(getattr(one, field)),
+                    "nothing reads it: user and URL are those of `url`",
+                    f"remove `{key}`, or `url`",
+                )
     if one.disk_limit_gb and one.disk_limit_gb < one.disk_gb:
         yield ours(
             (*base, "diskLimitGb"),

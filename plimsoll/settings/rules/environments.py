@@ -31,25 +31,25 @@ def _held(environment: str, one: Settings) -> Iterator[tuple[str, str, KeyPath]]
         yield "database project", database.project.lower(), ("database", "project")
         if not supabase.is_shared_host(database.host):
             yield "host", database.host.lower(), ("database", "host")
+    if database.url is not None:
         yield "secret", database.url.resource(one.cloud.project), ("database", "url", "secret")
     for name, service in one.services.items():
         for variable, reference in service.secrets.items():
             path: KeyPath = ("services", name, "secrets", variable, "secret")
             yield "secret", reference.resource(one.cloud.project), path
     for name, job in one.jobs.items():
-        url = job.database.url if job.database is not None else None
-        for variable, reference in job.secrets.items():
-            yield (
-                "secret",
-                reference.resource(one.cloud.project),
-                ("jobs", name, "secrets", variable, "secret"),
-            )
-        if url is not None:
-            yield "secret", url.resource(one.cloud.project), ("jobs", name, "database", "url", "secret")
+        yield from _held_by_job(("jobs", name), job, one.cloud.project)
     if one.frontend is not None:
         yield "Vercel project", f"{one.frontend.team or ''}/{one.frontend.project}", ("frontend", "project")
         if one.frontend.domain is not None:
             yield "host", one.frontend.domain.lower(), ("frontend", "domain")
+
+
+def _held_by_job(at: KeyPath, job: Job, project: str) -> Iterator[tuple[str, str, KeyPath]]:
+    for variable, reference in job.secrets.items():
+        yield "secret", reference.resource(project), (*at, "secrets", variable, "secret")
+    if job.database is not None and job.database.url is not None:
+        yield "secret", job.database.url.resource(project), (*at, "database", "url", "secret")
 
 
 def _said(one: Settings) -> Iterator[tuple[str, KeyPath]]:
@@ -63,6 +63,7 @@ def _said(one: Settings) -> Iterator[tuple[str, KeyPath]]:
         yield from _said_by_job(("jobs", name), job)
     if not isinstance(one.database, CloudSqlDatabase):
         yield one.database.host, ("database", "host")
+    if one.database.url is not None:
         yield one.database.url.secret, ("database", "url", "secret")
     for name, variable in one.frontend.env.items() if one.frontend is not None else ():
         if variable.value is not None:

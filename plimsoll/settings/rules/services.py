@@ -187,6 +187,16 @@ def together(several: Mapping[str, Service], cloud: Cloud) -> Iterator[Broken]:
                 "two services of this environment would be called that",
                 "rename one of them",
             )
+        if one.was is not None and (
+            one.was in several or [it.was for it in several.values()].count(one.was) > 1
+        ):
+            yield ours(
+                ("services", key, "was"),
+                "service-was-twice",
+                one.was,
+                "another service has or had that key, and one thing cannot become two",
+                "say the key under which this one was created, or remove `was`",
+            )
     for label in sorted(OWN_LABELS & set(cloud.labels)):
         yield ours(
             ("cloud", "labels", label),

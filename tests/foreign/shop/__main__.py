@@ -9,6 +9,13 @@ from pulumi.dynamic import Resource as DynamicResource
 
 from stores import Store
 
+ALSO_IN_PREVIEWS = pulumi.ResourceHookOptions(on_dry_run=True)
+
+
+def ring(_args):
+    raise RuntimeError("offline nothing is created, so no hook runs")
+
+
 config = pulumi.Config()
 seeded = random.Provider("seeded")
 corner = Store("corner", shelves=config.require_int("shelves"))
@@ -37,7 +44,7 @@ till = random.RandomString(
         deleted_with=corner.sign,
         custom_timeouts=pulumi.CustomTimeouts(create="10m"),
         additional_secret_outputs=["result"],
-        hooks=pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook("ring", lambda args: None)]),
+        hooks=pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook("ring", ring, ALSO_IN_PREVIEWS)]),
     ),
 )
 owned = random.RandomPet("owned", opts=pulumi.ResourceOptions(import_="blue-whale", protect=True))

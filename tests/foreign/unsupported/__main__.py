@@ -49,10 +49,6 @@ def resource_transform():
     random.RandomPet("pet", opts=pulumi.ResourceOptions(transforms=[keep]))
 
 
-def preview_hook():
-    pulumi.ResourceHook("check", keep, pulumi.ResourceHookOptions(on_dry_run=True))
-
-
 class Vpc(pulumi.ComponentResource):
     def __init__(self, name):
         super().__init__("awsx:ec2:Vpc", name, {"cidr": "10.0.0.0/16"}, remote=True)
