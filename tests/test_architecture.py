@@ -52,6 +52,7 @@ PURE = [
     "plimsoll/preview/promises.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
+    "plimsoll/rehearse/dynamic.py",
     "plimsoll/rehearse/outcome.py",
     "plimsoll/rehearse/protection.py",
     "plimsoll/rehearse/report.py",

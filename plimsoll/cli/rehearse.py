@@ -84,7 +84,7 @@ def run(
 def _say_kept(kept: list[Path], err: Console) -> None:
     """Say where the folder is of a rehearsal that failed; standard output is for its errors."""
     for folder in kept:
-        err.print(Text(f"kept: {folder}"))
+        err.print(Text(f"kept: {folder}"), soft_wrap=True)
 
 
 def _fault(error: EngineError | RehearsalError) -> Fault:
