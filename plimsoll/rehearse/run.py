@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ class _Stage:
         self._timeout = timeout
 
     def run(self, *arguments: str, said: str = "") -> Ran:
-        """Run one command on the environment's stack, however it ends.
+        """Run one command on the environment's stack, however it ends but for a signal (RehearsalError).
 
         A package without an SDK is only known to be needed when the engine asks for it: then it is served
         too, and the command goes on where it stopped.
@@ -176,6 +177,11 @@ class _Stage:
                 timeout=self._timeout,
                 on_event=lambda event: self._hear(event, said),
             )
+            if ran.exit_code < 0:
+                name = signal.Signals(-ran.exit_code).name
+                message = f"`pulumi {arguments[0]}` was ended by {name}, which the rehearsal did not send"
+                remedy = "see whether this machine ran out of memory, and rehearse again"
+                raise RehearsalError("rehearse/killed", message, remedy)
             missing = _missing_package(ran)
             if missing is None or f"{missing}:" in self._attached:
                 return ran
