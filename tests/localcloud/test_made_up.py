@@ -1,4 +1,4 @@
-"""Outputs that no rule tells are of the SDK's own types, at any depth: for types that nobody declared here."""
+"""Outputs that no rule tells are of the SDK's own types, at any depth, for undeclared types too."""
 
 from __future__ import annotations
 

@@ -152,10 +152,17 @@ def children(parent: int) -> dict[str, int]:
 
 @pytest.mark.engine
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked for in /proc")
-@pytest.mark.parametrize("stage", ["bringing up", "previewing the working tree", "applying the change"])
-@pytest.mark.parametrize("victim", ["pulumi", "check_inputs.py"])
+@pytest.mark.parametrize(
+    ("victim", "stage"),
+    [
+        ("pulumi", "bringing up"),
+        ("pulumi", "applying the change"),
+        ("check_inputs.py", "bringing up"),
+        ("check_inputs.py", "applying the change"),
+    ],
+)
 def test_what_somebody_else_kills_is_one_error_and_nothing_is_left(
-    foreign: Callable[[str], Repository], tmp_path: Path, stage: str, victim: str
+    foreign: Callable[[str], Repository], tmp_path: Path, victim: str, stage: str
 ):
     repository = foreign("garden")
     repository.commit({"src/garden/__main__.py": SLOW.format(length=2)})
@@ -177,7 +184,8 @@ def test_what_somebody_else_kills_is_one_error_and_nothing_is_left(
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in out + err
     if victim == "pulumi":
-        assert (process.returncode, out, err.count("\nerror  ")) == (2, "", 1)
+        assert (process.returncode, out) == (2, "")
+        assert len([line for line in err.splitlines() if line.startswith("error  ")]) == 1
         assert "was ended by SIGKILL" in err
     else:
         # Applying is not the rehearsal's failure but the change's: half of it is done.
