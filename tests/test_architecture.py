@@ -55,6 +55,7 @@ PURE = [
     "plimsoll/preview/floor.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
+    "plimsoll/rehearse/dynamic.py",
     "plimsoll/rehearse/outcome.py",
     "plimsoll/rehearse/protection.py",
     "plimsoll/rehearse/report.py",

@@ -114,7 +114,7 @@ def as_fault(error: EngineError | PluginError | PreviewError | RehearsalError) -
 def _say_kept(kept: list[Path], err: Console) -> None:
     """Say where the folder is of a rehearsal that failed; standard output is for its errors."""
     for folder in kept:
-        err.print(Text(f"kept: {folder}"))
+        err.print(Text(f"kept: {folder}"), soft_wrap=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from plimsoll.preview.decode import PLACEHOLDER
 from plimsoll.rehearse.failure import RehearsalError
-from plimsoll.settings.errors import Fault, SettingsError, key_path
+from plimsoll.settings.errors import SettingsError, key_path
 from plimsoll.settings.project import find_project, read_stack, resolve
 from plimsoll.settings.tree import Mapping, Scalar, Sequence, to_python
 from plimsoll.settings.yaml import parse, read
@@ -92,29 +92,6 @@ def synthesise(environment: Environment, virtualenv: Path | None, salt: str | No
     rewrite(project.file, {"backend": None, **({} if virtualenv is None else {"runtime": runtime})})
     gone = dict.fromkeys(_KEYS_OF_THE_ENGINE)
     rewrite(environment.file, {**gone, "encryptionsalt": salt})
-
-
-def check_policy_config(file: Path, shown: Path | None = None) -> None:
-    """Raise SettingsError for what the engine cannot read as a policy pack's configuration.
-
-    `shown` is the file's name for the reader.
-    """
-    remedy = 'write a JSON object, such as {"all": "advisory", "a-rule": {"enforcementLevel": "mandatory"}}'
-    line, column = None, None
-    try:
-        if isinstance(json.loads(file.read_text("utf-8")), dict):
-            return
-        message = "a policy pack's configuration is a JSON object"
-    except OSError as error:
-        message = f"the policy pack's configuration cannot be read: {error.strerror}"
-    except json.JSONDecodeError as error:
-        message, line, column = f"it is not JSON: {error.msg}", error.lineno, error.colno
-    except UnicodeDecodeError:
-        message = "it is not UTF-8"
-    fault = Fault(
-        message, file=shown or file, line=line, column=column, rule="rehearse/policy-config", remedy=remedy
-    )
-    raise SettingsError([fault])
 
 
 def salt_of(file: Path) -> str | None:

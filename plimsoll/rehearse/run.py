@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,12 +26,14 @@ from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
 from plimsoll.preview.plan import Severity
+from plimsoll.rehearse import dynamic
 from plimsoll.rehearse.changes import changes
 from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
-from plimsoll.rehearse.files import check_policy_config, read_environment
+from plimsoll.rehearse.files import read_environment
 from plimsoll.rehearse.living import ADOPT, adopted_ids, living, pattern, read_live
 from plimsoll.rehearse.outcome import Rehearsal
+from plimsoll.rehearse.packs import check_policy_config, policy_arguments
 from plimsoll.rehearse.protection import hold_back
 from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.seeds import read_seeds, seed
@@ -54,9 +57,6 @@ if TYPE_CHECKING:
     from plimsoll.rehearse.files import Environment
     from plimsoll.rehearse.living import Live
     from plimsoll.settings.project import Project
-
-DYNAMIC: Final = "pulumi-python"
-"""The package of dynamic providers, which has no SDK of its own."""
 
 _NO_PLUGIN: Final = re.compile(r"no resource plugin 'pulumi-resource-([a-z0-9-]+)'")
 _PROTECTED: Final = re.compile(r'marked for protection|is protected|before hook "[^"]*" failed')
@@ -157,7 +157,7 @@ def rehearse(
         pack=change.pack,
         refused=change.refused,
         failed=change.failed,
-        left=changes(change.again.steps) if change.again else None,
+        left=change.left,
         judgement=judgement,
         warnings=change.warnings,
         notes=change.notes,
@@ -174,7 +174,7 @@ def _cloud(workspace: Workspace, python: Path, job: Job, state: str = "cloud.jso
         with LocalCloud(
             interpreter=python,
             state=workspace.folder / state,
-            packages=[DYNAMIC],
+            packages=[dynamic.PACKAGE],
             plugins=Plugins(users, job.providers),
             folder=workspace.project_folder,
         ) as cloud:
@@ -209,7 +209,7 @@ class _Stage:
         return _Stage(self.workspace, self._installation, cloud, self._timeout, self.say, backend=backend)
 
     def run(self, *arguments: str, said: str = "") -> Ran:
-        """Run one command on the environment's stack, however it ends.
+        """Run one command on the environment's stack, however it ends but for a signal (RehearsalError).
 
         Raises RehearsalError where a real provider cannot be asked, which is nobody's change. A package
         without an SDK is only known to be needed when the engine asks for it: then it is served too, and the
@@ -228,6 +228,11 @@ class _Stage:
             )  # the engine masks the stack's secrets, and not those that the program makes
             if ran.exit_code and (failure := self.cloud.failure) is not None:
                 raise RehearsalError("rehearse/provider", str(failure), failure.remedy)
+            if ran.exit_code < 0:
+                name = signal.Signals(-ran.exit_code).name
+                message = f"`pulumi {arguments[0]}` was ended by {name}, which the rehearsal did not send"
+                remedy = "see whether this machine ran out of memory, and rehearse again"
+                raise RehearsalError("rehearse/killed", message, remedy)
             missing = _missing_package(ran)
             if missing is None or not self.cloud.serve(missing):
                 return ran
@@ -329,12 +334,12 @@ def _bring_up(
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What came of the change: what its preview showed, and the one after it was applied, if it was."""
+    """What came of the change: what its preview showed, and what the one after `up` did (None: no `up`)."""
 
     changes: Changes
     violations: tuple[PolicyViolation, ...]
     warnings: tuple[str, ...]
-    again: Ran | None
+    left: Changes | None
     pack: bool
     refused: tuple[str, ...]
     failed: tuple[str, ...]
@@ -366,7 +371,7 @@ def _change(
         )
     _set_secrets(stage, change)
     pack = workspace.find_pack()
-    policies = _policies(pack, job.policy_config, workspace.stack)
+    policies = policy_arguments(pack, job.policy_config, workspace.stack)
     stage.say("previewing the working tree")
     preview = stage.run("preview", *policies, said="previewing the working tree")
     refused = _refused(preview)
@@ -378,25 +383,29 @@ def _change(
         stage.say("previewing what protection holds back")
         behind = stage.run("preview", "--ignore-protect", *policies)
         violations += behind.violations
+        refused = tuple(dict.fromkeys((*refused, *_refused(behind))))
         if behind.steps:
             state = json.loads(stage.require("stack", "export").stdout)
             shown = hold_back(shown, changes((*preview.steps, *behind.steps)), state)
         else:
             notes.append("this engine cannot look past a protection: deletes behind it are not shown")
+    shown, made_up = _without_made_up(stage, shown, preview)
     # A preview that shows nothing is the empty one already.
-    again = None if shown.changed or refused else preview
+    left = None if shown.changed or refused else shown
     failed: tuple[str, ...] = ()
-    if not refused and again is None:
+    if not refused and left is None:
         failed = _apply(stage, job.faults)
         if not failed:
             stage.say("previewing again, which must show nothing")
             again = stage.require("preview", "--expect-no-changes")
-    notes.extend(_faulty(stage.cloud.faults, failed))
+            left, still_made_up = _without_made_up(stage, changes(again.steps), again)
+            made_up = tuple(dict.fromkeys((*made_up, *still_made_up)))
+    notes += [*_notes_on_made_up(preview, made_up), *_faulty(stage.cloud.faults, failed)]
     return _Changed(
         changes=shown,
         violations=tuple(dict.fromkeys(violations)),
         warnings=_said(preview, Severity.WARNING),
-        again=again,
+        left=left,
         pack=pack is not None,
         refused=refused,
         failed=failed,
@@ -404,21 +413,20 @@ def _change(
     )
 
 
-def _policies(pack: Path | None, config: Path | None, stack: str) -> tuple[str, ...]:
-    """What tells the engine of the policy pack and of its configuration for the environment."""
-    if pack is None:
-        if config is not None:
-            message = f"{config} configures a policy pack, and there is none beside Pulumi.yaml"
-            raise RehearsalError(
-                "rehearse/no-pack", message, "write policies/PulumiPolicy.yaml, or leave it out"
-            )
-        return ()
-    by_itself = pack / "config" / f"{stack.rpartition('/')[2]}.json"
-    if config is None and by_itself.is_file():
-        check_policy_config(by_itself, shown=by_itself.relative_to(pack.parent))
-        config = by_itself
-    configured = ("--policy-pack-config", str(config.absolute())) if config else ()
-    return ("--policy-pack", str(pack), *configured)
+def _without_made_up(stage: _Stage, found: Changes, ran: Ran) -> tuple[Changes, tuple[str, ...]]:
+    """The changes without those that only a dynamic provider's own code could settle, and their names."""
+    if not any(dynamic.is_dynamic(step.type) for step in ran.steps):
+        return found, ()
+    return dynamic.without_made_up(found, json.loads(stage.require("stack", "export").stdout))
+
+
+def _notes_on_made_up(ran: Ran, readers: tuple[str, ...]) -> Iterator[str]:
+    """What a reader must know of resources whose provider is the program's own code."""
+    names = dict.fromkeys(one.urn.rpartition("::")[2] for one in ran.steps if dynamic.is_dynamic(one.type))
+    if names:
+        yield f"made up, for a dynamic provider's code is not run: the outputs of {', '.join(names)}"
+    if readers:
+        yield f"what only that code would answer is no change of its readers: {', '.join(readers)}"
 
 
 def _apply(stage: _Stage, faults: tuple[Fault, ...]) -> tuple[str, ...]:

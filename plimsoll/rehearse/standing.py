@@ -29,9 +29,9 @@ from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
+from plimsoll.rehearse import dynamic
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import Environment, read_environment, salt_of, synthesise
-from plimsoll.rehearse.run import DYNAMIC
 from plimsoll.settings.explain import nearest
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
         here = _link(environment, folder / "checkout", interpreter)
         try:
             cloud = up.enter_context(
-                LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl", packages=[DYNAMIC])
+                LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl", packages=[dynamic.PACKAGE])
             )
         except (PortError, SdkError, StateError) as error:
             raise RehearsalError("cloud/local-cloud", str(error), "see above") from None

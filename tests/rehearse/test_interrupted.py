@@ -133,3 +133,66 @@ def test_the_handlers_from_before_come_back():
     with Interruptions().watching():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def children(parent: int) -> dict[str, int]:
+    """The processes that a process started itself, by the end of their first words: the script or program."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and (folder / "stat").read_text().rpartition(")")[2].split()[1] == str(
+                parent
+            ):
+                for word in (folder / "cmdline").read_bytes().decode().split("\0")[:3]:
+                    found[word.rpartition("/")[2]] = int(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked for in /proc")
+@pytest.mark.parametrize(
+    ("victim", "stage"),
+    [
+        ("pulumi", "bringing up"),
+        ("pulumi", "applying the change"),
+        ("check_inputs.py", "bringing up"),
+        ("check_inputs.py", "applying the change"),
+    ],
+)
+def test_what_somebody_else_kills_is_one_error_and_nothing_is_left(
+    foreign: Callable[[str], Repository], tmp_path: Path, victim: str, stage: str
+):
+    repository = foreign("garden")
+    repository.commit({"src/garden/__main__.py": SLOW.format(length=2)})
+    repository.write({"src/garden/__main__.py": SLOW.format(length=3)})
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    mark = f"{os.getpid()}-{stage}-{victim}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "plimsoll", "rehearse", "dev", "--from", "HEAD", "-C", repository.root],
+        env={**os.environ, "TMPDIR": str(temporary), "REHEARSAL_MARK": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any(stage in line for line in process.stderr)
+    time.sleep(0.5)
+    os.kill(children(process.pid)[victim], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in out + err
+    if victim == "pulumi":
+        assert (process.returncode, out) == (2, "")
+        assert len([line for line in err.splitlines() if line.startswith("error  ")]) == 1
+        assert "was ended by SIGKILL" in err
+    else:
+        # Applying is not the rehearsal's failure but the change's: half of it is done.
+        assert process.returncode == (1 if stage == "applying the change" else 2)
+        assert "ended while it was asked" in out + err
+    assert list(temporary.iterdir()) == []
+    deadline = time.monotonic() + 5
+    while (left := belonging_to(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []

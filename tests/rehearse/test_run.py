@@ -195,6 +195,25 @@ Door(Bell(), "door", {"tone": 440})
     assert found.settled
 
 
+def test_what_only_a_dynamic_providers_code_would_answer_is_made_up_and_settles(
+    foreign: Callable[[str], Repository], tmp_path: Path
+):
+    shop = foreign("shop")
+    program = (shop.root / "__main__.py").read_text()
+    # The engine fetches remote assets to hash them.
+    program = program.replace('RemoteAsset("https://example.com/a.txt")', 'StringAsset("a")')
+    shop.commit({"__main__.py": program, "goods/apple": ""})
+    shop.write({"__main__.py": program + 'random.RandomPet("extra")\n'})
+    pets = [{"type": "random:index/randomPet:RandomPet", "id": id_} for id_ in ("blue-whale", "red-fox")]
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text("\n".join(map(json.dumps, pets)))
+    # It imports one pet and looks another one up: both have to be there already.
+    found = rehearsed(shop, ref="HEAD", seeds=seeds)
+    assert (steps(found), found.settled) == ({"extra": "create"}, True)
+    assert any("made up" in note and note.endswith("door") for note in found.notes)
+    assert any(note.endswith("no change of its readers: parcel") for note in found.notes)
+
+
 def test_a_lock_file_that_differs_is_said(foreign: Callable[[str], Repository]):
     garden = foreign("garden")
     garden.commit({"requirements.txt": "pulumi==3.1\n"})
@@ -226,7 +245,12 @@ class Pack(service.AnalyzerServicer):
         return plugin_pb2.PluginInfo(version="1.0.0")
 
     def GetAnalyzerInfo(self, request, context):
-        return messages.AnalyzerInfo(name="rules", version="1.0.0")
+        return messages.AnalyzerInfo(
+            name="rules",
+            version="1.0.0",
+            supportsConfig=True,
+            policies=[messages.PolicyInfo(name="no-fourth-bed", enforcementLevel=messages.ADVISORY)],
+        )
 
     def Configure(self, request, context):
         return empty_pb2.Empty()
@@ -265,6 +289,42 @@ def test_policies_judge_the_working_tree(foreign: Callable[[str], Repository], b
     assert {one.urn.rpartition("::")[2] for one in found.violations} <= {"bed-2", "bed-3"}
     assert bool(found.refused) == (level == "mandatory")
     assert found.promising == (level == "advisory")
+
+
+BY_CONFIG = PACK.replace(
+    """        return empty_pb2.Empty()
+
+    def ConfigureStack""",
+    """        self.level = request.policyConfig["no-fourth-bed"].enforcementLevel
+        return empty_pb2.Empty()
+
+    def ConfigureStack""",
+).replace('{"bed-2": messages.ADVISORY, "bed-3": messages.MANDATORY}', '{"bed-0": self.level}')
+"""A pack that judges every garden, at the level that its configuration says."""
+
+
+def test_policies_are_configured_by_the_environments_file_or_by_the_one_named(
+    foreign: Callable[[str], Repository], tmp_path: Path
+):
+    garden = foreign("garden")
+    pack = {"policies/PulumiPolicy.yaml": "runtime: python\nversion: 1.0.0\n"}
+    by_itself = {"policies/config/dev.json": '{"no-fourth-bed": "mandatory"}'}
+    garden.write({**pack, **by_itself, "policies/__main__.py": BY_CONFIG})
+    assert {one.level for one in rehearsed(garden).violations} == {"mandatory"}
+    named = tmp_path / "named.json"
+    named.write_text('{"no-fourth-bed": {"enforcementLevel": "advisory"}}')
+    assert {one.level for one in rehearsed(garden, policy_config=named).violations} == {"advisory"}
+    garden.write({"policies/config/dev.json": '{\n"no-fourth-bed": mandatory}'})
+    with pytest.raises(SettingsError) as caught:
+        rehearsed(garden)
+    (fault,) = caught.value.faults
+    assert (str(fault.file), fault.line, fault.rule) == (
+        "policies/config/dev.json",
+        2,
+        "rehearse/policy-config",
+    )
+    shutil.rmtree(garden.root / "policies")
+    assert refused(garden, policy_config=named).rule == "rehearse/no-pack"
 
 
 # What goes wrong --------------------------------------------------------------------------------------------
