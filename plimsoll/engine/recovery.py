@@ -136,7 +136,8 @@ def examine(engine: Engine, project: str, stack: str, *, cwd: Path) -> Condition
         error = exported.failure()
         if error is None or exported.exit_code == ExitCode.NO_SUCH_STACK:
             raise _no_such_stack(stack, backend)
-        damage = find_damage(error.message, backend, folder, project, stack)
+        said = error.message.partition(": ")[2]
+        damage = find_damage(said, backend, folder, project, stack)
         if damage is None:
             raise error
     if folder is not None:
@@ -246,6 +247,7 @@ def recover(
         copies.append(copy)
         say(f"copied the state to {copy}")
         if condition.locks:
+            _still_held(condition, cwd)
             engine.require(["cancel", "--yes", *stack], cwd=cwd)
             say("took the lock away")
         if imports:
@@ -258,6 +260,15 @@ def recover(
         where = f". The state as it was: {', '.join(map(str, copies))}" if copies else ""
         raise EngineError(error.failure, error.message + where, error.remedy) from None
     return Recovered(tuple(copies), tuple(done))
+
+
+def _still_held(condition: Condition, cwd: Path) -> None:
+    """`pulumi cancel` takes away every lock: see that no other one has come, where that can be seen."""
+    folder = file_backend(condition.backend, cwd)
+    if folder is not None and read_locks(folder, condition.project, condition.stack) != condition.locks:
+        raise EngineError(
+            Failure.LOCKED, f"who holds {condition.stack} has changed meanwhile", "look again, without --yes"
+        )
 
 
 def _now() -> str:

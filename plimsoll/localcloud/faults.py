@@ -185,33 +185,30 @@ class Faults:
     ) -> Fault | None:
         """The fault that strikes this operation, if one does. It is counted. `now` is in seconds."""
         with self._lock:
-            struck = None
-            for fault in self._faults:
-                if not fault.is_of(operation, type_):
-                    continue
+            of_this = [fault for fault in self._faults if fault.is_of(operation, type_)]
+            for fault in of_this:
                 self._seen[fault] += 1
-                if fault.effect is Effect.METRIC_NOT_FOUND:
-                    strikes = self._names_new_metric(inputs, now - float(fault.seconds))
-                else:
-                    strikes = self._seen[fault] == fault.nth
-                if strikes and struck is None and fault not in self._over:
-                    struck = fault
+            struck = next((fault for fault in of_this if self._strikes(fault, inputs, now)), None)
             if struck is not None:
                 self._struck.append((struck, urn.rpartition("::")[2]))
             return struck
 
-    def _names_new_metric(self, inputs: Properties, since: float) -> bool:
-        written = json.dumps(inputs)
-        return any(
-            made > since and f"logging.googleapis.com/user/{name}" in written
-            for name, made in self._metrics.items()
-        )
+    def _strikes(self, fault: Fault, inputs: Properties, now: float) -> bool:
+        if fault in self._over:
+            return False
+        if fault.effect is Effect.METRIC_NOT_FOUND:
+            return self._names_new_metric(inputs, now - float(fault.seconds))
+        # Later, where another one struck in its place.
+        return self._seen[fault] >= fault.nth and all(fault != one for one, _ in self._struck)
 
-    def made(self, type_: str, outputs: Properties, now: float) -> None:
-        """Take note of what exists from now on."""
-        if type_ == METRIC:
-            with self._lock:
-                self._metrics[str(outputs.get("name"))] = now
+    def _names_new_metric(self, inputs: Properties, since: float) -> bool:
+        named = set(re.findall(r"logging\.googleapis\.com/user/([\w./%-]+)", json.dumps(inputs)))
+        return any(made > since and name in named for name, made in self._metrics.items())
+
+    def metric_made(self, name: str, now: float) -> None:
+        """Take note of a log-based metric that exists from now on."""
+        with self._lock:
+            self._metrics[name] = now
 
     @property
     def struck(self) -> tuple[tuple[Fault, str], ...]:

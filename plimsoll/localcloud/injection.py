@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import grpc
 from typing_extensions import override
 
-from plimsoll.localcloud.faults import GONE, Effect, Operation, words
+from plimsoll.localcloud.faults import GONE, METRIC, Effect, Operation, words
 from plimsoll.localcloud.wire import read, type_of
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Injector(grpc.ServerInterceptor):
         if fault is not None:
             self._before(fault, type_, context)
         answered = answer(request, context)
-        if operation is Operation.CREATE:
-            self._faults.made(type_, read(answered.properties), time.monotonic())
+        if operation is Operation.CREATE and type_ == METRIC:
+            self._faults.metric_made(str(read(answered.properties)["name"]), time.monotonic())
         if fault is not None and fault.effect is Effect.KILLED_AFTER:
             self._kill(context)
         if fault is not None and fault.effect is Effect.SLOW:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +17,6 @@ from hypothesis import strategies as st
 
 from plimsoll.localcloud.cloud import LocalCloud
 from plimsoll.localcloud.faults import (
-    METRIC,
     TIMED,
     Effect,
     Fault,
@@ -136,14 +137,28 @@ class TestWhenItStrikes:
     def test_a_metric_is_not_found_while_it_is_new(self):
         seconds = Decimal(5)
         plan = Faults([Fault(Operation.CREATE, effect=Effect.METRIC_NOT_FOUND, seconds=seconds)])
-        plan.made(METRIC, {"name": "slow"}, 100)
+        plan.metric_made("slow", 100)
 
         def strikes(metric: str, now: float) -> bool:
             inputs = {"conditions": [{"filter": f'metric.type="logging.googleapis.com/user/{metric}"'}]}
             return plan.strike(Operation.CREATE, "urn::it", POLICY, inputs, now) is not None
 
         assert [strikes("slow", 101), strikes("slow", 104.9), strikes("slow", 105)] == [True, True, False]
-        assert not strikes("other", 101)
+        assert not strikes("slower", 101)
+
+    def test_one_that_has_to_give_way_strikes_next(self):
+        plan = Faults([Fault(Operation.CREATE), Fault(Operation.CREATE, type=ACCOUNT)])
+        assert self.struck(plan, *[(Operation.CREATE, ACCOUNT)] * 3) == [True, True, False]
+
+    def test_what_is_lifted_strikes_no_more_and_the_others_count_on(self):
+        late = Fault(Operation.CREATE, effect=Effect.METRIC_NOT_FOUND, seconds=Decimal(600))
+        plan = Faults([late, Fault(Operation.CREATE, 2)])
+        plan.metric_made("slow", 0)
+        inputs = {"filter": "logging.googleapis.com/user/slow"}
+        assert plan.strike(Operation.CREATE, "urn::it", POLICY, inputs, 1) == late
+        plan.lift()
+        assert plan.strike(Operation.CREATE, "urn::it", POLICY, inputs, 2) == Fault(Operation.CREATE, 2)
+        assert plan.strike(Operation.CREATE, "urn::it", POLICY, inputs, 3) is None
 
 
 @contextmanager
@@ -203,11 +218,12 @@ def test_a_provider_that_is_killed_says_nothing_more_and_another_one_does(
 
 
 def test_what_is_slow_exists_before_it_is_answered(tmp_path: Path):
-    with broken(tmp_path, "create=slow:10m") as cloud:
-        connection = Connection(cloud)
-        with pytest.raises(grpc.RpcError):
-            connection.create(ACCOUNT, {"accountId": "an-account"}, timeout=0.5)
-        assert len(cloud.records) == 1
+    with ThreadPoolExecutor(1) as pool, broken(tmp_path, "create=slow:10m") as cloud:
+        asked = pool.submit(Connection(cloud).create, ACCOUNT, {"accountId": "an-account"})
+        while cloud.records == ():
+            assert not asked.done()
+            time.sleep(0.01)
+        assert not asked.done()
 
 
 def test_what_stalls_is_not_done_where_whoever_asked_has_gone(tmp_path: Path):
