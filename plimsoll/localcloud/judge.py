@@ -80,9 +80,7 @@ class Judge:
             self._packages.add(package(type_))
             if problems is None:
                 self._unchecked.add(type_)
-        if problems is None:
-            return ()
-        return problems
+        return problems or ()
 
     def complete(self, type_: str, name: str, inputs: Properties, olds: Properties, seed: str) -> Properties:
         """The inputs with a name made up, where the type's provider would make one up.

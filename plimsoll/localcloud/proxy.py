@@ -50,8 +50,18 @@ INVOKE_PATIENCE: Final = 10.0
 """Seconds for a function: without an account some try to reach one until they are stopped."""
 
 ANSWERED: Final = frozenset(
-    {"Handshake", "Attach", "CheckConfig", "DiffConfig", "Configure", "Create", "Update", "Read", "Delete"}
-    | {"Invoke", "List"}
+    [
+        "Handshake",
+        "Attach",
+        "CheckConfig",
+        "DiffConfig",
+        "Configure",
+        "Create",
+        "Update",
+        "Read",
+        "Delete",
+        "Invoke",
+    ]
 )
 """What is not passed on as it came."""
 

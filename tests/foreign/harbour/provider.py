@@ -6,17 +6,26 @@ It does nothing real, and fails where it is asked for that.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import sys
 import time
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
+
+# The protocol alone: the rest of the SDK takes ten times as long to load, and a provider is started often.
+for name in ("pulumi", "pulumi.runtime"):
+    package = types.ModuleType(name)
+    package.__path__ = importlib.util.find_spec(name).submodule_search_locations
+    sys.modules[name] = package
+
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 KEY = "4dabf18193072939515e22adb298388d"
