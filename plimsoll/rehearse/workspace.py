@@ -6,6 +6,7 @@ plimsoll-rehearse-…/
   python/          the virtual environment (see `python`)
   home/ backend/   the engine's own folder, and its state
   cloud.jsonl      what exists in the local cloud
+  elsewhere-….jsonl  where each side makes what it adopts (see `living`), with a backend-… of its own
 """
 
 from __future__ import annotations
