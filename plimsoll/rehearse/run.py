@@ -139,7 +139,7 @@ def rehearse(
                 said = {key: one for key, one in live.items() if key in ids or workspace.at_work == CHANGE}
                 if not ids and not said:
                     return
-                with _cloud(workspace, python, job, "elsewhere.jsonl") as elsewhere:
+                with _cloud(workspace, python, job, f"elsewhere-{workspace.at_work}.jsonl") as elsewhere:
                     for record in _living(stage.in_another(elsewhere), side, ids, said):
                         if cloud.state.find(record.type, record.id) is None:
                             cloud.state.put(record)

@@ -7,6 +7,7 @@ plimsoll-rehearse-…/
   home/ backend/   the engine's own folder, and its state
   cloud.jsonl      what exists in the local cloud
   owner.json       whose it is (see `folders`)
+  elsewhere-….jsonl  where each side makes what it adopts (see `living`), with a backend-… of its own
 """
 
 from __future__ import annotations

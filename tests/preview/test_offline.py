@@ -81,9 +81,9 @@ class TestResources:
         assert only(shop, "key") in shop.children(root.urn)
 
     def test_know_where_they_were_declared(self, shop: Plan):
-        assert str(only(shop, "corner").source) == "__main__.py:14"
+        assert str(only(shop, "corner").source) == "__main__.py:21"
         assert str(only(shop, "corner-sign").source) == "stores.py:11"
-        assert str(only(shop, "seeded").source) == "__main__.py:13"
+        assert str(only(shop, "seeded").source) == "__main__.py:20"
         assert only(shop, "shop-dev").source is None
 
     def test_of_a_component_carry_what_it_registered(self, shop: Plan):
