@@ -136,6 +136,26 @@ def rehearse(
 
 
 @app.command()
+def doctor(
+    *,
+    goal: Annotated[
+        Goal, typer.Option("--for", help="What this machine must be able to do for exit code 0.")
+    ] = Goal.PREVIEW,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Say what is installed, which credentials are present, and what to do about what is missing.
+
+    Looks at the names of variables and files only, never at a value, and asks nobody over the network.
+
+    Exit codes: 0 this machine has what `plimsoll preview` needs (or what --for names needs); 1 it has not.
+    """
+    from plimsoll.cli.doctor import run  # noqa: PLC0415
+
+    run(goal=goal, as_json=as_json, folder=project)
+
+
+@app.command()
 def cloud(
     environment: options.Environment,
     command: Annotated[
@@ -163,26 +183,6 @@ def cloud(
     from plimsoll.cli.cloud import run  # noqa: PLC0415
 
     run(environment, command or [], state=state, reset=reset, folder=project)
-
-
-@app.command()
-def doctor(
-    *,
-    goal: Annotated[
-        Goal, typer.Option("--for", help="What this machine must be able to do for exit code 0.")
-    ] = Goal.PREVIEW,
-    as_json: options.Json = False,
-    project: options.Project = None,
-) -> None:
-    """Say what is installed, which credentials are present, and what to do about what is missing.
-
-    Looks at the names of variables and files only, never at a value, and asks nobody over the network.
-
-    Exit codes: 0 this machine has what `plimsoll preview` needs (or what --for names needs); 1 it has not.
-    """
-    from plimsoll.cli.doctor import run  # noqa: PLC0415
-
-    run(goal=goal, as_json=as_json, folder=project)
 
 
 engine = typer.Typer(

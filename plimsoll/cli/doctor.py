@@ -32,7 +32,7 @@ from plimsoll.settings.tree import Mapping, Scalar
 from plimsoll.settings.yaml import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Mapping as MappingType
 
     from plimsoll.settings.project import Project
@@ -176,7 +176,9 @@ def examine(folder: Path, machine: Machine) -> Iterator[Finding]:
         yield from _project(project, packages)
     yield from _engine(machine)
     yield from _commands(machine)
-    yield from _plugins(machine, packages if project is not None else None)
+    plugins = tuple(_plugins(machine, packages))
+    yield from plugins
+    yield _count_plugins(machine, plugins, project=project is not None)
     if project is None:
         return
     for credential in CREDENTIALS:
@@ -284,27 +286,26 @@ def _commands(machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _plugins(machine: Machine, packages: MappingType[str, str] | None) -> Iterator[Finding]:
-    """The real providers; `packages` are those of the project, if there is one.
-
-    The engine fetches a missing one itself, where it may reach the internet.
-    """
+def _plugins(machine: Machine, packages: MappingType[str, str]) -> Iterator[Finding]:
+    """The real providers. The engine fetches a missing one itself, where it may reach the internet."""
     folder = machine.pulumi_home / "plugins"
-    name = "provider plugins"
-    if packages is None:
-        count = len({file.name for file in folder.glob("resource-*-v*") if file.is_dir()})
-        yield Finding(name, present=count > 0, said=f"{count} installed in {folder}")
-        return
-    missing = 0
     for package, version in sorted(packages.items()):
         ambient = machine.which(f"pulumi-resource-{package}")
         present = ambient is not None or any(folder.glob(f"resource-{package}-v{version}*"))
-        missing += not present
         said = version if present else f"{version} is not installed; `pulumi up` fetches it"
         yield Finding(f"provider plugin {package}", present=present, said=said)
+
+
+def _count_plugins(machine: Machine, plugins: Sequence[Finding], *, project: bool) -> Finding:
+    """How many of the project's real providers there are and what it means; without a project, how many."""
+    name, folder = "provider plugins", machine.pulumi_home / "plugins"
+    if not project:
+        count = len({file.name for file in folder.glob("resource-*-v*") if file.is_dir()})
+        return Finding(name, present=count > 0, said=f"{count} installed in {folder}")
+    missing = sum(not plugin.present for plugin in plugins)
     meaning = "for these the local cloud judges by the SDK's classes and dated data" if missing else folder
-    said = f"{len(packages) - missing} of {len(packages)} installed, {missing} missing; {meaning}"
-    yield Finding(name, present=not missing, said=said)
+    said = f"{len(plugins) - missing} of {len(plugins)} installed, {missing} missing; {meaning}"
+    return Finding(name, present=not missing, said=said)
 
 
 def _credential(machine: Machine, project: Project, credential: Credential) -> Finding:

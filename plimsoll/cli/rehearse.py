@@ -32,12 +32,6 @@ def run(
     environment: str, *, ref: str | None, keep: bool, timeout: float, as_json: bool, folder: Path | None
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
-    if ref is not None and not ref.strip():
-        remedy = "name a branch, a tag or a commit, or leave --from out"
-        refuse(
-            [Fault("--from names no commit: it is empty", rule="rehearse/ref", remedy=remedy)],
-            as_json=as_json,
-        )
     err = console(stderr=True)
     try:
         with _progress(err, quiet=as_json) as say:
@@ -46,7 +40,7 @@ def run(
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
     except (EngineError, PreviewError, RehearsalError) as error:
-        refuse([as_fault(error)], as_json=as_json)
+        refuse([_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
         err.print(f"interrupted by {interrupted}; no process and no folder of it is left")
         raise typer.Exit(_SIGNALLED + interrupted.number) from None
@@ -57,8 +51,7 @@ def run(
     raise typer.Exit(Exit.DONE if found.promising else Exit.BROKEN)
 
 
-def as_fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
-    """A failure as every command reports one."""
+def _fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
     match error:
         case EngineError():
             return Fault(error.message, rule=f"engine/{error.failure.value}", remedy=error.remedy or None)

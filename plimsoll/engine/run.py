@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +17,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -54,10 +51,6 @@ EVENTS_ADDRESS: Final = "127.0.0.1:0"
 
 MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
 """What the engine allows itself; gRPC's own limit of 4 MB is too small for a large resource's event."""
-
-
-_LOCK: Final = re.compile(r"created by (.+ \(pid \d+\)) at (\S+)")
-"""Who holds a lock, as the file backend says it (`pkg/backend/diy/lock.go`)."""
 
 
 class ExitCode(IntEnum):
@@ -137,11 +130,6 @@ class Ran:
         summaries = [event for event in self.events if isinstance(event, Summary)]
         return summaries[-1] if summaries else None
 
-    def _cancel(self) -> str:
-        """The command that takes the lock away."""
-        named = [pair for pair in pairwise(self.arguments) if pair[0] == "--stack"]
-        return shlex.join(["pulumi", "cancel", *(named[0] if named else ())])
-
     def masked(self, mask: Callable[[str], str]) -> Ran:
         """The same, with `mask` over whatever was said in it: both streams, diagnostics, policies' texts."""
         events = tuple(
@@ -158,12 +146,9 @@ class Ran:
             return None
         command = f"pulumi {' '.join(self.arguments[:1])}"
         if "is currently locked by" in self.stderr + self.stdout:
-            who = [f"{one} since {since}" for one, since in _LOCK.findall(self.stderr + self.stdout)]
             message = f"`{command}` cannot go on: another process is changing the stack"
             return EngineError(
-                Failure.LOCKED,
-                ": ".join([message, *([", ".join(dict.fromkeys(who))] if who else [])]),
-                f"wait for it; if it is there no more (a crash leaves the lock), run: {self._cancel()}",
+                Failure.LOCKED, message, "wait for it; if there is none any more, run: pulumi cancel"
             )
         said = [event.message for event in self.diagnostics if event.severity is Severity.ERROR]
         blocking = [f"{event.policy}: {event.message}" for event in self.violations if event.blocks]
@@ -175,9 +160,12 @@ class Ran:
 
 
 class Engine:
-    """An engine at work in a workspace."""
+    """An engine at work in a workspace. `mask` goes over all that is said in a run, once it is through."""
 
-    def __init__(self, installation: Installation, workspace: Workspace) -> None:
+    def __init__(
+        self, installation: Installation, workspace: Workspace, mask: Callable[[str], str] | None = None
+    ) -> None:
+        self._mask = mask
         self.installation = installation
         self.workspace = workspace
         for folder in (workspace.backend, workspace.home):
@@ -221,7 +209,7 @@ class Engine:
             running = _Running(command, cwd=cwd, environment=self.environment(), on_line=on_line)
             stack.enter_context(running)
             exit_code = running.wait(timeout)
-        return Ran(
+        ran = Ran(
             tuple(arguments),
             exit_code,
             "".join(running.stdout),
@@ -229,6 +217,7 @@ class Engine:
             tuple(listener.events),
             time.monotonic() - began,
         )
+        return ran if self._mask is None else ran.masked(self._mask)
 
     def require(
         self,

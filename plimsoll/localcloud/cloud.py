@@ -7,16 +7,17 @@ with LocalCloud(packages=["gcp", "vercel"], interpreter=python, state=folder / "
 
 from __future__ import annotations
 
+import atexit
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from plimsoll.guest.policy_pack import Mask
 from plimsoll.localcloud.judge import Judge, Judgement
-from plimsoll.localcloud.listening import Serving
+from plimsoll.localcloud.listening import Ear
 from plimsoll.localcloud.outputs import Asked, answer, identify
 from plimsoll.localcloud.rules import Rule, load_rules, package
 from plimsoll.localcloud.sdk import InstalledSdks
-from plimsoll.localcloud.server import Providers
+from plimsoll.localcloud.server import Providers, serving
 from plimsoll.localcloud.state import Record, State
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class LocalCloud:
 
     `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Entering
     raises `state.StateError` where the file is in use or no such file, and `sdk.SdkError` where the
-    interpreter cannot be asked, `listening.PortError` where no port can be had.
+    interpreter cannot be asked.
     """
 
     state: State
@@ -49,11 +50,11 @@ class LocalCloud:
     """What the engine has to find in its environment."""
 
     def __init__(self, *, interpreter: Path, state: Path, packages: Iterable[str] = ()) -> None:
+        self._mask = Mask()
         self._path = state
         self._packages = frozenset(packages)
         self._sdks = InstalledSdks(interpreter)
         self._judge = Judge(self._sdks, load_rules())
-        self._mask = Mask()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -62,19 +63,26 @@ class LocalCloud:
             served = sorted(self._packages | self._sdks.packages().keys())
             self.state = State(self._path)
             opening.callback(self.state.close)
-            port = opening.enter_context(Serving(Providers(self.state, self._judge), self._mask))
+            port = opening.enter_context(serving(Providers(self.state, self._judge), [Ear(self._mask)]))
             self.environment = {
                 "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in served),
                 # It would look on the network for the plugins of the state: 2.5 s an operation.
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             }
             self._open = opening.pop_all()
+            # One that nobody closes would otherwise be torn down in pieces when the interpreter ends.
+            atexit.register(self._open.close)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        atexit.unregister(self._open.close)
         self._open.close()
+
+    def mask(self, text: str) -> str:
+        """A text without any secret that was ever sent to this cloud or made by it."""
+        return self._mask.text(text)
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -85,10 +93,6 @@ class LocalCloud:
     def judgement(self) -> Judgement:
         """Which judge is at work, and which types it could not judge so far."""
         return self._judge.judgement
-
-    def mask(self, text: str) -> str:
-        """A text without any secret that was ever sent to this cloud or made by it."""
-        return self._mask.text(text)
 
     def seed(self, type_: str, id_: str, inputs: Properties, properties: Properties | None = None) -> Record:
         """Let something exist already, so that a program can import it or collide with it.

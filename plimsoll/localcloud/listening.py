@@ -1,63 +1,35 @@
-"""The local cloud's own server: on a free loopback port, and with an ear for what is secret."""
+"""How the local cloud's server listens: on a free loopback port, and with an ear for what is secret."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
 from typing_extensions import override
 
 from plimsoll.guest.policy_pack import Mask, marked_in
+from plimsoll.localcloud.state import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
-"""As the engine allows itself; gRPC's own limit of 4 MB is too small for an archive."""
 
 ADDRESS: Final = "127.0.0.1:0"
 """Whichever port is free: others on this machine cannot be in the way."""
 
 
-class PortError(Exception):
-    """Nobody can be served: why, and what to do."""
+def listen(server: grpc.Server) -> int:
+    """Let a server listen, and give its port. Raises StateError where none can be had."""
+    try:
+        return server.add_insecure_port(ADDRESS)
+    except RuntimeError:
+        raise StateError(
+            f"the local cloud cannot listen on {ADDRESS}: the port is taken, or no loopback port is free. "
+            "End what holds it (ss -ltnp shows who), or allow this process to listen on 127.0.0.1"
+        ) from None
 
 
-class Serving:
-    """Serves providers while the `with` block lasts; entering gives the port. `mask` learns each secret.
-
-    Not a generator: one that nobody closed would complain when the interpreter ends.
-    """
-
-    def __init__(self, providers: provider_pb2_grpc.ResourceProviderServicer, mask: Mask) -> None:
-        options = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
-        ]
-        workers = ThreadPoolExecutor(max_workers=8)
-        self._server = grpc.server(workers, interceptors=[_Ear(mask)], options=options)
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, self._server)
-
-    def __enter__(self) -> int:
-        try:
-            port = self._server.add_insecure_port(ADDRESS)
-        except RuntimeError:
-            raise PortError(
-                f"the local cloud cannot listen on {ADDRESS}: the port is taken, or no loopback port is "
-                "free. End what holds it (ss -ltnp shows who), or allow this process to listen on 127.0.0.1"
-            ) from None
-        self._server.start()
-        return port
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop(grace=None).wait()
-
-
-class _Ear(grpc.ServerInterceptor):
-    """Hears every request and answer, whoever answers, for what is marked as secret in them."""
+class Ear(grpc.ServerInterceptor):
+    """Hears every request and answer, whoever answers, and tells a mask what is marked as secret in them."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
@@ -69,7 +41,8 @@ class _Ear(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        # What somebody passes on as bytes carries no properties that could be read here.
+        if handler is None or handler.unary_unary is None or handler.request_deserializer is None:
             return handler
         answer = handler.unary_unary
 

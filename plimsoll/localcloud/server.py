@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -12,6 +14,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from typing_extensions import override
 
 from plimsoll.localcloud.diff import Kind
+from plimsoll.localcloud.listening import listen
 from plimsoll.localcloud.outputs import SCOPES, Asked, answer, identify, known_before, seen_through, settled
 from plimsoll.localcloud.randoms import MAKERS
 from plimsoll.localcloud.rules import Rule, load_rules
@@ -21,9 +24,14 @@ from plimsoll.localcloud.templates import Scope, fill
 from plimsoll.localcloud.wire import bare, read, type_of, write
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
     from plimsoll.localcloud.diff import Change
     from plimsoll.localcloud.judge import Judge
     from plimsoll.localcloud.wire import Properties
+
+MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
+"""As the engine allows itself; gRPC's own limit of 4 MB is too small for an archive."""
 
 KINDS: Final = {
     Kind.ADD: (provider_pb2.PropertyDiff.ADD, provider_pb2.PropertyDiff.ADD_REPLACE),
@@ -340,3 +348,21 @@ def _write_diff(changes: list[Change], *, deletes_first: bool = False) -> provid
         hasDetailedDiff=True,
         deleteBeforeReplace=bool(replacing) and deletes_first,
     )
+
+
+@contextmanager
+def serving(providers: Providers, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> Generator[int]:
+    """Serve on a free loopback port, and give it. `interceptors` stand before every call."""
+    options = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.so_reuseport", 0),
+    ]
+    server = grpc.server(ThreadPoolExecutor(max_workers=8), interceptors=list(interceptors), options=options)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, server)
+    port = listen(server)
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(grace=None).wait()

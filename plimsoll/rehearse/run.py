@@ -17,7 +17,6 @@ from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
-from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -127,7 +126,7 @@ def _cloud(workspace: Workspace, python: Path) -> Generator[LocalCloud]:
             interpreter=python, state=workspace.folder / "cloud.jsonl", packages=[DYNAMIC]
         ) as cloud:
             yield cloud
-    except (PortError, SdkError, StateError) as error:
+    except (SdkError, StateError) as error:
         raise RehearsalError("rehearse/local-cloud", str(error), "see above") from error
 
 
@@ -142,10 +141,10 @@ class _Stage:
         timeout: float,
         on_progress: Callable[[str], None],
     ) -> None:
+        self._mask = cloud.mask
         self.workspace = workspace
         self.say = on_progress
         self._installation = installation
-        self._mask = cloud.mask
         self._attached = cloud.environment["PULUMI_DEBUG_PROVIDERS"]
         self._timeout = timeout
 
@@ -156,16 +155,12 @@ class _Stage:
         too, and the command goes on where it stopped.
         """
         for _ in range(_MOST_PACKAGES):
-            ran = (
-                self._engine()
-                .run(
-                    [*arguments, "--stack", self.workspace.stack],
-                    cwd=self.workspace.project_folder,
-                    timeout=self._timeout,
-                    on_event=lambda event: self._hear(event, said),
-                )
-                .masked(self._mask)
-            )  # the engine masks the stack's secrets, and not those that the program makes
+            ran = self._engine().run(
+                [*arguments, "--stack", self.workspace.stack],
+                cwd=self.workspace.project_folder,
+                timeout=self._timeout,
+                on_event=lambda event: self._hear(event, said),
+            )
             missing = _missing_package(ran)
             if missing is None or f"{missing}:" in self._attached:
                 return ran
@@ -196,6 +191,8 @@ class _Stage:
                 passphrase=self.workspace.passphrase,
                 environment=environment,
             ),
+            # The engine masks the stack's secrets, and not those that the program makes.
+            mask=self._mask,
         )
 
     def _hear(self, event: Event, said: str) -> None:

@@ -25,7 +25,6 @@ from plimsoll.engine import run as engine_run
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
-from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -54,7 +53,14 @@ class Standing:
 
 
 def state_folder(project: Project, stack: str) -> Path:
-    """Where an environment stands unless told otherwise: in Plimsoll's cache, by the checkout's path."""
+    """Where an environment stands unless told otherwise: in Plimsoll's cache, by the checkout's path.
+
+    Raises SettingsError where that cannot be a stack's name, RehearsalError where it has no file.
+    """
+    if not project.stack_file(stack).is_file():
+        known = f"known here: {', '.join(project.stacks()) or 'none yet'}"
+        remedy = nearest(stack, list(project.stacks())) or known
+        raise RehearsalError("cloud/environment", f"the stack {stack} has no file", remedy)
     path = project.file.parent.resolve()
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     return cache.home() / "cloud" / f"{project.name}-{digest}" / stack
@@ -81,12 +87,7 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
     installation = find()
     environment = read_environment(root, stack)
     if environment is None:
-        raise RehearsalError(
-            "cloud/environment",
-            f"the stack {stack} has no file",
-            nearest(stack, list(project.stacks()))
-            or f"known here: {', '.join(project.stacks()) or 'none yet'}",
-        )
+        raise AssertionError("`state_folder` has looked")
     interpreter = find_interpreter(root, project.runtime_options)
     with ExitStack() as up:
         up.enter_context(_holding(folder))
@@ -95,7 +96,7 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
             cloud = up.enter_context(
                 LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl", packages=[DYNAMIC])
             )
-        except (PortError, SdkError, StateError) as error:
+        except (SdkError, StateError) as error:
             raise RehearsalError("cloud/local-cloud", str(error), "see above") from None
         engine = Engine(
             installation,
