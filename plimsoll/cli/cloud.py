@@ -7,12 +7,11 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
 from plimsoll.cli.output import console, refuse, relative, show
-from plimsoll.cli.rehearse import as_fault
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.run import CANCEL_GRACE, end_session
 from plimsoll.guest.run_program import adopt_orphans, end_children
@@ -21,7 +20,7 @@ from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.signals import Interrupted, Interruptions
 from plimsoll.rehearse.standing import reset as empty
 from plimsoll.rehearse.standing import standing, state_folder
-from plimsoll.settings.errors import SettingsError
+from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ def run(
     try:
         with interruptions.watching():
             project = find_project(folder or Path.cwd())
-            place = (state or state_folder(project, environment)).absolute()
+            usual = state_folder(project, environment)
+            place = usual if state is None else state.absolute()
             if reset:
                 empty(place)
             if command:
@@ -51,8 +51,12 @@ def run(
                 _tell(environment, place)
     except SettingsError as error:
         refuse(error.faults, as_json=False)
-    except (EngineError, PreviewError, RehearsalError) as error:
-        refuse([as_fault(error)], as_json=False)
+    except EngineError as error:
+        _refuse(f"engine/{error.failure.value}", error)
+    except PreviewError as error:
+        _refuse(f"preview/{error.kind.value}", error)
+    except RehearsalError as error:
+        _refuse(error.rule, error)
     except Interrupted as interrupted:
         console(stderr=True).print(f"interrupted by {interrupted}; no process of it is left")
         raise typer.Exit(_SIGNALLED + interrupted.number) from None
@@ -60,6 +64,10 @@ def run(
         if adopted:
             end_children(-1)
     raise typer.Exit(code)
+
+
+def _refuse(rule: str, error: EngineError | PreviewError | RehearsalError) -> NoReturn:
+    refuse([Fault(error.message, rule=rule, remedy=error.remedy or None)], as_json=False)
 
 
 def _tell(environment: str, place: Path) -> None:

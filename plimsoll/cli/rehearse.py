@@ -48,12 +48,6 @@ def run(
     folder: Path | None,
 ) -> None:
     """Rehearse and print; exit code 1 where something would be lost, is refused or never settles."""
-    if ref is not None and not ref.strip():
-        remedy = "name a branch, a tag or a commit, or leave --from out"
-        refuse(
-            [Fault("--from names no commit: it is empty", rule="rehearse/ref", remedy=remedy)],
-            as_json=as_json,
-        )
     err = console(stderr=True)
     kept: list[Path] = []
     try:

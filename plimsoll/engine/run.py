@@ -167,9 +167,12 @@ class Ran:
 
 
 class Engine:
-    """An engine at work in a workspace."""
+    """An engine at work in a workspace. `mask` goes over all that is said in a run, once it is through."""
 
-    def __init__(self, installation: Installation, workspace: Workspace) -> None:
+    def __init__(
+        self, installation: Installation, workspace: Workspace, mask: Callable[[str], str] | None = None
+    ) -> None:
+        self._mask = mask
         self.installation = installation
         self.workspace = workspace
         for folder in filter(None, (workspace.backend, workspace.home)):
@@ -213,7 +216,7 @@ class Engine:
             running = _Running(command, cwd=cwd, environment=self.environment(), on_line=on_line)
             stack.enter_context(running)
             exit_code = running.wait(timeout)
-        return Ran(
+        ran = Ran(
             tuple(arguments),
             exit_code,
             "".join(running.stdout),
@@ -221,6 +224,7 @@ class Engine:
             tuple(listener.events),
             time.monotonic() - began,
         )
+        return ran if self._mask is None else ran.masked(self._mask)
 
     def require(
         self,

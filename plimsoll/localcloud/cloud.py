@@ -7,6 +7,7 @@ with LocalCloud(packages=["gcp", "vercel"], interpreter=python, state=folder / "
 
 from __future__ import annotations
 
+import atexit
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,8 +52,7 @@ class LocalCloud:
     `packages` are served beside those that have an SDK under `interpreter`, the project's Python. Where
     `plugins` has a package's real provider, that judges; it is started in `folder`, the program's, and has
     `patience` seconds for each answer. `faults` go wrong. Entering raises `state.StateError` where the file
-    is in use or no such file, `sdk.SdkError` where the interpreter cannot be asked, and `listening.PortError`
-    where no port can be had.
+    is in use or no such file, or there is no port, and `sdk.SdkError` where the interpreter cannot be asked.
     """
 
     state: State
@@ -73,6 +73,7 @@ class LocalCloud:
     ) -> None:
         self.faults = Faults(faults)
         self._injector = Injector(self.faults)
+        self._mask = Mask()
         self._path = state
         self._packages = frozenset(packages)
         self._plugins = plugins or Plugins()
@@ -83,7 +84,6 @@ class LocalCloud:
         self._versions: Mapping[str, str] = {}
         self._sdks = InstalledSdks(interpreter)
         self._judge = Judge(self._sdks, load_rules())
-        self._mask = Mask()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -95,6 +95,8 @@ class LocalCloud:
             self._ports[""] = opening.enter_context(self._serving(Providers(self.state, self._judge)))
             opening.callback(self._injector.close)
             self._open = opening.pop_all()
+            # One that nobody closes would otherwise be torn down in pieces when the interpreter ends.
+            atexit.register(self._open.close)
         try:
             named = (self._plugins.named or {}).keys()
             for package in sorted(self._packages | self._versions.keys() | named):
@@ -138,6 +140,7 @@ class LocalCloud:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        atexit.unregister(self._open.close)
         self._open.close()
 
     @property

@@ -1,4 +1,4 @@
-"""The local cloud's own server: on a free loopback port, and with an ear for what is secret."""
+"""How the local cloud's server listens: on a free loopback port, and with an ear for what is secret."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from plimsoll.guest.policy_pack import Mask, marked_in
 from plimsoll.localcloud.running import MAX_MESSAGE_BYTES
+from plimsoll.localcloud.state import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +20,15 @@ ADDRESS: Final = "127.0.0.1:0"
 """Whichever port is free: others on this machine cannot be in the way."""
 
 
-class PortError(Exception):
-    """Nobody can be served: why, and what to do."""
+def listen(server: grpc.Server) -> int:
+    """Let a server listen, and give its port. Raises StateError where none can be had."""
+    try:
+        return server.add_insecure_port(ADDRESS)
+    except RuntimeError:
+        raise StateError(
+            f"the local cloud cannot listen on {ADDRESS}: the port is taken, or no loopback port is free. "
+            "End what holds it (ss -ltnp shows who), or allow this process to listen on 127.0.0.1"
+        ) from None
 
 
 class Serving:
@@ -47,13 +55,7 @@ class Serving:
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, self._server)
 
     def __enter__(self) -> int:
-        try:
-            port = self._server.add_insecure_port(ADDRESS)
-        except RuntimeError:
-            raise PortError(
-                f"the local cloud cannot listen on {ADDRESS}: the port is taken, or no loopback port is "
-                "free. End what holds it (ss -ltnp shows who), or allow this process to listen on 127.0.0.1"
-            ) from None
+        port = listen(self._server)
         self._server.start()
         return port
 
@@ -74,7 +76,8 @@ class _Ear(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        # What somebody passes on as bytes carries no properties that could be read here.
+        if handler is None or handler.unary_unary is None or handler.request_deserializer is None:
             return handler
         answer = handler.unary_unary
 

@@ -25,7 +25,7 @@ FORMAT: Final = {"local cloud": 1}
 
 
 class StateError(Exception):
-    """The state cannot be opened: what is in the way, and what to do."""
+    """The local cloud cannot be opened: what is in the way, and what to do."""
 
 
 class AlreadyExistsError(Exception):

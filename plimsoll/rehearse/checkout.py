@@ -117,6 +117,7 @@ class Checkout:
         return copied
 
     def _commit(self, ref: str) -> str:
+        ref = ref.strip() or "''"  # nothing is no name either, and is said as it was written
         found = _try(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if found is not None:
             return found

@@ -20,7 +20,6 @@ from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
-from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.plugins import Plugins
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
@@ -179,7 +178,7 @@ def _cloud(workspace: Workspace, python: Path, job: Job, state: str = "cloud.jso
             folder=workspace.project_folder,
         ) as cloud:
             yield cloud
-    except (PortError, SdkError, StateError) as error:
+    except (SdkError, StateError) as error:
         raise RehearsalError("rehearse/local-cloud", str(error), "see above") from error
 
 
@@ -216,16 +215,12 @@ class _Stage:
         command goes on where it stopped.
         """
         for _ in range(_MOST_PACKAGES):
-            ran = (
-                self._engine()
-                .run(
-                    [*arguments, "--stack", self.workspace.stack],
-                    cwd=self.workspace.project_folder,
-                    timeout=self._timeout,
-                    on_event=lambda event: self._hear(event, said),
-                )
-                .masked(self.cloud.mask)
-            )  # the engine masks the stack's secrets, and not those that the program makes
+            ran = self._engine().run(
+                [*arguments, "--stack", self.workspace.stack],
+                cwd=self.workspace.project_folder,
+                timeout=self._timeout,
+                on_event=lambda event: self._hear(event, said),
+            )
             if ran.exit_code and (failure := self.cloud.failure) is not None:
                 raise RehearsalError("rehearse/provider", str(failure), failure.remedy)
             if ran.exit_code < 0:
@@ -262,6 +257,8 @@ class _Stage:
                 passphrase=self.workspace.passphrase,
                 environment=environment,
             ),
+            # The engine masks the stack's secrets, and not those that the program makes.
+            mask=self.cloud.mask,
         )
 
     def _hear(self, event: Event, said: str) -> None:

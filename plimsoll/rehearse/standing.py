@@ -3,7 +3,7 @@
 What stands is kept in a folder of its own, and the user's files are only read:
 
 FOLDER/
-  lock           held by whoever is at work here; that it is there makes the folder ours
+  plimsoll-cloud.lock   held by whoever is at work here; that it is there makes the folder ours
   checkout/      links to the user's files, but for the project's and the stacks' own, which are rewritten
   home/ backend/ the engine's own folder, and its state
   passphrase     of the secrets in that state
@@ -25,7 +25,6 @@ from plimsoll.engine import run as engine_run
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
-from plimsoll.localcloud.listening import PortError
 from plimsoll.localcloud.sdk import SdkError
 from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
@@ -40,8 +39,9 @@ if TYPE_CHECKING:
 
     from plimsoll.settings.project import Project
 
-LOCK: Final = "lock"
-OURS: Final = (LOCK, "checkout", "home", "backend", "passphrase", "cloud.jsonl")
+LOCK: Final = "plimsoll-cloud.lock"
+STAGED: Final = "checkout.new"
+OURS: Final = (LOCK, STAGED, "checkout", "home", "backend", "passphrase", "cloud.jsonl")
 """What a folder of ours has in it, and all that `reset` takes away."""
 
 
@@ -54,7 +54,14 @@ class Standing:
 
 
 def state_folder(project: Project, stack: str) -> Path:
-    """Where an environment stands unless told otherwise: in Plimsoll's cache, by the checkout's path."""
+    """Where an environment stands unless told otherwise: in Plimsoll's cache, by the checkout's path.
+
+    Raises SettingsError where that cannot be a stack's name, RehearsalError where it has no file.
+    """
+    if not project.stack_file(stack).is_file():
+        known = f"known here: {', '.join(project.stacks()) or 'none yet'}"
+        remedy = nearest(stack, list(project.stacks())) or known
+        raise RehearsalError("cloud/environment", f"the stack {stack} has no file", remedy)
     path = project.file.parent.resolve()
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     return cache.home() / "cloud" / f"{project.name}-{digest}" / stack
@@ -81,12 +88,7 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
     installation = find()
     environment = read_environment(root, stack)
     if environment is None:
-        raise RehearsalError(
-            "cloud/environment",
-            f"the stack {stack} has no file",
-            nearest(stack, list(project.stacks()))
-            or f"known here: {', '.join(project.stacks()) or 'none yet'}",
-        )
+        raise AssertionError("`state_folder` has looked")
     interpreter = find_interpreter(root, project.runtime_options)
     with ExitStack() as up:
         up.enter_context(_holding(folder))
@@ -95,7 +97,7 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
             cloud = up.enter_context(
                 LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl", packages=[dynamic.PACKAGE])
             )
-        except (PortError, SdkError, StateError) as error:
+        except (SdkError, StateError) as error:
             raise RehearsalError("cloud/local-cloud", str(error), "see above") from None
         engine = Engine(
             installation,
@@ -154,8 +156,7 @@ def _passphrase(folder: Path) -> str:
 
 
 def _link(environment: Environment, target: Path, interpreter: Path) -> Path:
-    """Make a checkout whose files are the user's, but for those that the engine writes; give the project's
-    folder in it.
+    """Make a checkout of links to the user's files, and give the project's folder in it.
 
     The engine writes its salt and every `pulumi config set` into the stack's file, so that of each stack is a
     copy. From the top of the git checkout on, so that a program finds what lies beside its project.
@@ -165,16 +166,19 @@ def _link(environment: Environment, target: Path, interpreter: Path) -> Path:
     root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
     file = target / environment.file.resolve().relative_to(root)
     salt = salt_of(file) if file.is_file() else None
-    shutil.rmtree(target, ignore_errors=True)
+    # Whole or not at all: the old one has the salt.
+    staged = target.with_name(STAGED)
+    shutil.rmtree(staged, ignore_errors=True)
     stacks = (project.stack_file(stack) for stack in project.stacks())
-    _mirror(root, target, frozenset(path.resolve() for path in (project.file, *stacks)))
-    here = target / folder.relative_to(root)
-    copied = read_environment(here, environment.stack)
+    _mirror(root, staged, frozenset(path.resolve() for path in (project.file, *stacks)))
+    copied = read_environment(staged / folder.relative_to(root), environment.stack)
     if copied is None:
         raise AssertionError("it was copied above")
     virtualenv = interpreter.parent.parent
     synthesise(copied, virtualenv if (virtualenv / "pyvenv.cfg").is_file() else None, salt)
-    return here
+    shutil.rmtree(target, ignore_errors=True)
+    staged.rename(target)
+    return target / folder.relative_to(root)
 
 
 def _mirror(source: Path, target: Path, copied: frozenset[Path]) -> None:

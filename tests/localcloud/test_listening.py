@@ -14,7 +14,7 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from plimsoll.localcloud import listening
-from plimsoll.localcloud.listening import PortError
+from plimsoll.localcloud.state import StateError
 from plimsoll.localcloud.wire import secret
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def test_a_port_that_is_taken_is_one_error(cloud: LocalCloud, monkeypatch: pytes
         taken.listen()
         monkeypatch.setattr(listening, "ADDRESS", f"127.0.0.1:{taken.getsockname()[1]}")
         with (
-            pytest.raises(PortError, match=r"cannot listen on 127\.0\.0\.1:\d+: the port is taken.*End what"),
+            pytest.raises(
+                StateError, match=r"cannot listen on 127\.0\.0\.1:\d+: the port is taken.*End what"
+            ),
             listening.Serving(provider_pb2_grpc.ResourceProviderServicer(), cloud._mask),
         ):
             pass

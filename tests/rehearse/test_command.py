@@ -47,7 +47,6 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
     [
         (("nowhere",), "rehearse/environment", "known here: dev, prod"),
         (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
-        (("dev", "--from", ""), "rehearse/ref", "name a branch, a tag or a commit, or leave --from out"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
         (("dev", "--seed", "nowhere"), "rehearse/seed", "write one such object a line"),
         (("dev", "--policy-pack-config", "Pulumi.yaml"), "rehearse/policy-config", "write a JSON object"),
@@ -125,3 +124,12 @@ def test_what_is_kept_can_be_looked_at(foreign: Callable[[str], Repository], tem
     assert (code, [kept]) == (0, list(temporary.resolve().iterdir()))
     assert {path.name for path in kept.iterdir()} >= {"checkout", "base", "python", "backend", "passphrase"}
     assert (kept / "passphrase").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.engine
+def test_an_empty_ref_is_one_error(foreign: Callable[[str], Repository], temporary: Path):
+    code, out, err = rehearse(foreign("garden").root, "dev", "--from", "")
+    assert (code, out, [line.split()[0] for line in err.splitlines()].count("error")) == (2, "", 1)
+    assert "there is no commit '' in" in err
+    assert "name a branch, a tag or a commit that is here" in err
+    assert list(temporary.iterdir()) == []

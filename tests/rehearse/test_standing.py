@@ -121,6 +121,9 @@ def test_without_a_command_it_says_what_to_do(cloud: Cloud):
     ("arguments", "rule", "says"),
     [
         (("nowhere", "--", "true"), "cloud/environment", "known here: dev, prod"),
+        (("nowhere", "--reset"), "cloud/environment", "known here: dev, prod"),
+        (("..", "--reset"), "cloud/environment", "known here: dev, prod"),
+        (("../a", "--reset"), "stack/name", "name it alone: a"),
         (("dev", "--", "absent-command"), "cloud/command", "absent-command cannot be started"),
         (("dev", "--state", "/proc/plimsoll", "--", "true"), "cloud/state", "cannot be written"),
         (("dev", "--state", ".", "--", "true"), "cloud/state", "holds other files"),
