@@ -48,7 +48,9 @@ PURE = [
     "plimsoll/settings/explain.py",
     "plimsoll/settings/validate.py",
     "plimsoll/settings/schema.py",
+    "plimsoll/paths.py",
     "plimsoll/preview/plan.py",
+    "plimsoll/preview/difference.py",
     "plimsoll/preview/promises.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
@@ -72,6 +74,11 @@ FORBIDDEN = [
     ],
     pytest.param("plimsoll/settings", EDGES, id="settings-know-no-edge"),
     pytest.param("plimsoll/preview", ("infra", "policies", "plimsoll.cli"), id="preview-serves-any-program"),
+    pytest.param(
+        "plimsoll/checkout",
+        ("infra", "policies", "plimsoll.cli", "plimsoll.preview", "plimsoll.rehearse", *OUTSIDE),
+        id="checkout-knows-files-alone",
+    ),
     pytest.param(
         "plimsoll/rehearse", ("infra", "policies", "plimsoll.cli"), id="rehearse-serves-any-program"
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from plimsoll.checkout.failure import CheckoutError
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.engine.errors import EngineError
 from plimsoll.preview.failure import PreviewError
@@ -39,7 +40,7 @@ def run(
             found = rehearse(job, say)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
-    except (EngineError, PreviewError, RehearsalError) as error:
+    except (CheckoutError, EngineError, PreviewError, RehearsalError) as error:
         refuse([_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
         err.print(f"interrupted by {interrupted}; no process and no folder of it is left")
@@ -51,12 +52,14 @@ def run(
     raise typer.Exit(Exit.DONE if found.promising else Exit.BROKEN)
 
 
-def _fault(error: EngineError | PreviewError | RehearsalError) -> Fault:
+def _fault(error: CheckoutError | EngineError | PreviewError | RehearsalError) -> Fault:
     match error:
         case EngineError():
             return Fault(error.message, rule=f"engine/{error.failure.value}", remedy=error.remedy or None)
         case PreviewError():
             return Fault(error.message, rule=f"preview/{error.kind.value}", remedy=error.remedy or None)
+        case CheckoutError():
+            return Fault(error.message, rule=error.rule, remedy=error.remedy)
         case _:
             message = "\n      ".join([error.message, *error.said])
             return Fault(message, rule=error.rule, remedy=error.remedy)

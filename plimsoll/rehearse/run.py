@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from plimsoll.checkout.git import other_packages
+from plimsoll.checkout.python import search_path
 from plimsoll.engine import run as engine_run
 from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
@@ -22,11 +24,9 @@ from plimsoll.localcloud.state import StateError
 from plimsoll.preview.offline import find_interpreter
 from plimsoll.preview.plan import Severity
 from plimsoll.rehearse.changes import changes
-from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import read_environment
 from plimsoll.rehearse.outcome import Rehearsal
-from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.signals import Interruptions
 from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, at_commit, open_workspace
 from plimsoll.settings.errors import SettingsError
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
+    from plimsoll.checkout.git import Commit
     from plimsoll.engine.errors import EngineError
     from plimsoll.engine.events import Event
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
-    from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
     from plimsoll.settings.project import Project
 
@@ -71,8 +71,9 @@ def rehearse(job: Job, on_progress: Callable[[str], None]) -> Rehearsal:
     """Rehearse it. `on_progress` hears what is being done, in several threads.
 
     Raises SettingsError for what is wrong in the project's files, EngineError where there is no engine or it
-    fails, RehearsalError for all else, `signals.Interrupted` when told to end. Whatever happens, no process
-    and no folder of it is left, but for the folder where `job.keep` says so. Main thread only.
+    fails, CheckoutError where a commit or its interpreter cannot be had, RehearsalError for all else,
+    `signals.Interrupted` when told to end. Whatever happens, no process and no folder of it is left, but for
+    the folder where `job.keep` says so. Main thread only.
     """
     began = time.monotonic()
     folder = job.project.file.parent.absolute()

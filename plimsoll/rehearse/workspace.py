@@ -18,9 +18,9 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, relink
+from plimsoll.checkout.git import Checkout, Commit, find_checkout, relink
+from plimsoll.checkout.python import Moved, shadow
 from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
-from plimsoll.rehearse.python import Moved, shadow
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.tree import Mapping, Scalar, to_python
 from plimsoll.settings.yaml import read
@@ -144,6 +144,6 @@ def at_commit(error: SettingsError, workspace: Workspace, commit: Commit) -> Set
 
 
 def open_workspace(folder: Path, stack: str, *, keep: bool) -> Workspace:
-    """The workspace for the project of `folder`, not yet made. Raises RehearsalError outside a checkout."""
+    """The workspace for the project of `folder`, not yet made. Raises CheckoutError outside a checkout."""
     checkout = find_checkout(folder)
     return Workspace(checkout, folder.resolve().relative_to(checkout.root.resolve()), stack, keep)

@@ -45,7 +45,7 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
     ("arguments", "rule", "remedy"),
     [
         (("nowhere",), "rehearse/environment", "known here: dev, prod"),
-        (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
+        (("dev", "--from", "mian"), "checkout/ref", "did you mean main?"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
     ],
 )
