@@ -52,6 +52,7 @@ PURE = [
     "plimsoll/preview/plan.py",
     "plimsoll/preview/difference.py",
     "plimsoll/preview/promises.py",
+    "plimsoll/preview/promises_difference.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/outcome.py",

@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from typing_extensions import override
+
 from plimsoll.checkout.failure import CheckoutError
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ class Commit:
 
     sha: str
     label: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.label} ({self.sha[:12]})"
 
 
 @dataclass(frozen=True, slots=True)

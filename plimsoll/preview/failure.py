@@ -73,6 +73,7 @@ class Failure(StrEnum):
     NO_END_RECORD = "no-end-record"
     KILLED = "killed"
     HUNG = "hung"
+    BASE = "base"
 
 
 @dataclass(frozen=True, slots=True)

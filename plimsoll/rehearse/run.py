@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from plimsoll.checkout.failure import at_commit
 from plimsoll.checkout.git import other_packages
 from plimsoll.checkout.python import search_path
 from plimsoll.engine import run as engine_run
@@ -28,7 +29,7 @@ from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import read_environment
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.signals import Interruptions
-from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, at_commit, open_workspace
+from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, open_workspace
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
 
@@ -213,7 +214,8 @@ def _bring_up(stage: _Stage, commit: Commit) -> Environment | None:
     try:
         base = workspace.put_to_work(BASE)
     except SettingsError as error:
-        raise at_commit(error, workspace, commit) from None
+        remedy = "rehearse from a commit whose files are right: --from REF"
+        raise at_commit(error, workspace.here, commit, remedy) from None
     if base is None:
         return None
     stage.say(f"bringing up {commit.label}")

@@ -10,18 +10,16 @@ plimsoll-rehearse-…/
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from plimsoll.checkout.git import Checkout, Commit, find_checkout, relink
 from plimsoll.checkout.python import Moved, shadow
 from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
-from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.tree import Mapping, Scalar, to_python
 from plimsoll.settings.yaml import read
 
@@ -127,20 +125,6 @@ class Workspace:
         chosen = {**written, "toolchain": "pip", "virtualenv": str(virtualenv)}
         rewrite(file, {"runtime": {"name": "python", "options": chosen}})
         return pack
-
-
-def at_commit(error: SettingsError, workspace: Workspace, commit: Commit) -> SettingsError:
-    """The faults of the base's files, which nobody can open, by their path in the checkout and the commit."""
-    remedy = "rehearse from a commit whose files are right: --from REF"
-    return SettingsError(
-        replace(
-            fault,
-            message=f"at {commit.label} ({commit.sha[:12]}): {fault.message}",
-            file=fault.file and Path(os.path.relpath(fault.file, workspace.here)),
-            remedy=remedy,
-        )
-        for fault in error.faults
-    )
 
 
 def open_workspace(folder: Path, stack: str, *, keep: bool) -> Workspace:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from plimsoll.preview.promises import Undecided, connection_budget, promises
 
 if TYPE_CHECKING:
+    from plimsoll.connections import ConnectionBudget
     from plimsoll.preview.plan import Plan
 
 
@@ -24,12 +25,12 @@ def promises_json(plan: Plan) -> dict[str, object]:
             }
             for flow in promises(plan)
         },
-        "connections": _connections(plan),
+        "connections": connections_json(connection_budget(plan)),
     }
 
 
-def _connections(plan: Plan) -> dict[str, object] | None:
-    budget = connection_budget(plan)
+def connections_json(budget: ConnectionBudget | Undecided | None) -> dict[str, object] | None:
+    """A connection budget, as `promises_json` has it."""
     if budget is None:
         return None
     if isinstance(budget, Undecided):
