@@ -11,7 +11,7 @@ Steps = tuple[str | int, ...]
 ANY_ELEMENT = ("[]", "{}", "*")
 """The steps of a pattern that stand for any element of a list or value of a map."""
 
-_SEGMENT = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\[(\*)\]|([^.\[\]]+)')
+_SEGMENT = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\[(\*)\]|(\[\]|\{\}|[^.\[\]{}]+)')
 
 
 def write_path(steps: Steps) -> str:
@@ -28,17 +28,16 @@ def write_path(steps: Steps) -> str:
 
 
 def read_path(path: str) -> Steps:
-    """The steps of a path as Pulumi writes it; `[*]`, as in `ignoreChanges`, is the step `*`."""
+    """The steps of a path as Pulumi writes it, or of a pattern.
+
+    `[*]`, as in `ignoreChanges`, is the step `*`; `[]` and `{}`, as in the data about replacements, are steps
+    of their own: "labels[].key" has "labels", "[]" and "key".
+    """
     steps: list[str | int] = []
     for found in _SEGMENT.finditer(path):
         quoted, index, star, name = found.groups(default="")
         steps.append(int(index) if index else star or name or quoted.replace('\\"', '"'))
     return tuple(steps)
-
-
-def split_pattern(pattern: str) -> Steps:
-    """The steps of a path in the data about replacements: "labels[].key" has "labels", "[]" and "key"."""
-    return tuple(found[0] for found in re.finditer(r"\[\]|\{\}|[^.\[\]{}]+", pattern))
 
 
 def agree(pattern: Steps, steps: Steps) -> bool:

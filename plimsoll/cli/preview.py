@@ -107,11 +107,12 @@ def _against(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Com
     began = time.monotonic()
     base = preview_commit(project, job.stack, ref, job.timeout)
     plan = _preview(job, quiet=quiet)
+    rules = load_rules()
     short = f"{ref} ({base.commit.sha[:7]})"
     return compare(
         base.plan,
         plan,
-        load_rules().forcing,
+        lambda resource: rules.forcing(resource.type, resource.inputs),
         against=short if base.plan else f"{short}, which has no environment {job.stack}",
         tells=f"plimsoll rehearse {job.stack} --from {ref}",
         seconds=time.monotonic() - began,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from plimsoll.localcloud.wire import bare, same, signature
-from plimsoll.paths import ANY_ELEMENT, Steps, agree, split_pattern, write_path
+from plimsoll.paths import ANY_ELEMENT, Steps, agree, read_path, write_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ def compare(old: Properties, new: Properties, forcing: Iterable[str] = ()) -> li
     a list and `{}` for any value of a map. A change at, below or around such a property counts; one around
     it only if the property itself differs.
     """
-    patterns = [split_pattern(pattern) for pattern in forcing]
+    patterns = [read_path(pattern) for pattern in forcing]
     return [
         Change(steps, kind, any(_touches(pattern, steps, old, new) for pattern in patterns))
         for steps, kind in _walk((), old, new)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from plimsoll.paths import ANY_ELEMENT, Steps, agree, read_path, split_pattern, write_path
+from plimsoll.paths import ANY_ELEMENT, Steps, agree, read_path, write_path
 from plimsoll.preview.plan import (
     STACK_TYPE,
     Alias,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from plimsoll.preview.plan import Plan, Resource, Value
 
-Forcing: TypeAlias = "Callable[[str, Iterable[str]], tuple[str, ...] | None]"
-"""Of a type and the names of its inputs, the paths whose change replaces it; None where no data say."""
+Forcing: TypeAlias = "Callable[[Resource], Iterable[str] | None]"
+"""The paths whose change replaces a resource; None where nobody says."""
 
 LONGEST_ALIGNED: Final = 500
 """Elements. Longer lists are compared by position: to find what was inserted takes quadratic time."""
@@ -243,11 +243,11 @@ def _forced(after: Resource, forcing: Forcing) -> list[Steps] | None:
     if after.read or after.type.startswith(PROVIDER_TYPE):
         return []
     own = [read_path(path) for path in after.options.replace_on_changes]
-    known = forcing(after.type, after.inputs)
+    known = forcing(after)
     if known is None:
         # What the program itself says is known all the same, if it is everything.
         return own if ("*",) in own else None
-    return [*own, *map(split_pattern, known)]
+    return [*own, *map(read_path, known)]
 
 
 def _replaces(
