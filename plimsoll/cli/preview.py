@@ -13,6 +13,7 @@ from rich.text import Text
 
 from plimsoll.checkout.failure import CheckoutError
 from plimsoll.cli.output import Exit, console, fault_json, print_json, refuse, show
+from plimsoll.engine.errors import EngineError
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import preview_offline
 from plimsoll.preview.plan import Resource, resource_to_json, to_json
@@ -57,6 +58,11 @@ def run(asked: Asked, *, timeout: float, debug: bool, as_json: bool) -> None:
         refuse(error.faults, as_json=as_json)
     except CheckoutError as error:
         refuse([Fault(error.message, rule=error.rule, remedy=error.remedy)], as_json=as_json)
+    except EngineError as error:
+        fault = Fault(
+            error.message, asked.from_json, rule=f"engine/{error.failure.value}", remedy=error.remedy
+        )
+        refuse([fault], as_json=as_json)
     except PreviewError as error:
         _failed(error, debug=debug, as_json=as_json)
     except KeyboardInterrupt:
@@ -76,6 +82,8 @@ def _one_of(asked: Asked) -> None:
 
 
 def _print(asked: Asked, timeout: float, *, as_json: bool) -> Plan:
+    if asked.from_json is not None:
+        return _compared(_from_file(asked.from_json, asked), as_json=as_json)
     project = find_project(asked.folder or Path.cwd())
     stack = asked.environment or _only(project)
     job = job_of(project, stack, timeout)
@@ -116,6 +124,31 @@ def _against(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Com
         against=short if base.plan else f"{short}, which has no environment {job.stack}",
         tells=f"plimsoll rehearse {job.stack} --from {ref}",
         seconds=time.monotonic() - began,
+    )
+
+
+def _from_file(file: Path, asked: Asked) -> Comparison:
+    from plimsoll.engine.plan import read_preview  # noqa: PLC0415 (as above)
+    from plimsoll.preview.comparison import compare  # noqa: PLC0415
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        message = f"this cannot be read: {said}"
+        raise SettingsError([Fault(message, file, rule="preview/file", remedy="name a file")]) from None
+    found = read_preview(text, (asked.folder or Path.cwd()).absolute())
+    if asked.environment not in {None, found.after.stack}:
+        message = f"this is a preview of {found.after.stack}, not of {asked.environment}"
+        raise SettingsError(
+            [Fault(message, file, rule="preview/stack", remedy=f"say {found.after.stack}, or nothing")]
+        )
+    return compare(
+        found.before,
+        found.after,
+        lambda resource: found.forced.get(resource.urn, ()),
+        against="what is deployed",
+        seconds=found.after.seconds,
     )
 
 

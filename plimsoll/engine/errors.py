@@ -20,6 +20,8 @@ class Failure(StrEnum):
     LOCKED = "locked"
     """Another process is changing the stack."""
     TIMEOUT = "timeout"
+    NO_PREVIEW = "no-preview"
+    """What should be the engine's preview is none, or not a whole one."""
     FAILED = "failed"
     """The engine ran, and reports a failure: of the program, a provider, a policy or the invocation."""
 
