@@ -192,19 +192,40 @@ def _named(plan: Plan, name: str, *, as_json: bool) -> tuple[Resource, ...]:
     return found
 
 
-def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
-    if as_json:
-        place = error.place
-        fault = Fault(
+def _faults(error: PreviewError) -> list[Fault]:
+    rule = f"preview/{error.kind.value}"
+    if error.problems:
+        return [
+            Fault(
+                f"{one.reason} (of {one.of})",
+                file=Path(one.place.file) if one.place else None,
+                line=one.place.line if one.place else None,
+                key=one.path,
+                rule=rule,
+                source="the SDK's own classes",
+            )
+            for one in error.problems
+        ]
+    place = error.place
+    return [
+        Fault(
             error.message,
             file=Path(place.file) if place else None,
             line=place.line if place else None,
-            rule=f"preview/{error.kind.value}",
+            rule=rule,
             source="the program",
             remedy=error.remedy or None,
         )
-        print_json({"ok": False, "faults": [fault_json(fault)], "failure": error.to_json()})
+    ]
+
+
+def _failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
+    faults = _faults(error)
+    if as_json:
+        print_json({"ok": False, "faults": [*map(fault_json, faults)], "failure": error.to_json()})
         raise typer.Exit(Exit.USAGE)
+    if error.problems:
+        refuse(faults, as_json=False)
     err = console(stderr=True)
     err.print(Text.assemble(("error", "bold red"), f"  {printable(error.message)}"))
     for index, frame in enumerate(error.frames):

@@ -6,7 +6,7 @@ by Plimsoll: it uses the standard library and whatever Pulumi SDK 3.x it finds t
 monitor and the SDK start side by side. What happened goes to the descriptor RECORD_FD as lines of JSON:
 
 - `{"event": "end", ...}` once, when the program is through. **Without it nothing counts**: a
-  program may exit, crash or be killed anywhere.
+  program may exit, crash or be killed anywhere. It has in `problems` what `check_inputs.py` finds.
 - `{"event": "where", ...}` when asked, by a line on standard input: where the program is right now.
 
 SIGNAL makes the interpreter itself write its stack there, as a fault does. The end of standard input means
@@ -431,6 +431,30 @@ def watch_order(pulumi: ModuleType, constructed: list[Any]) -> None:
     pulumi.Resource.__init__ = watched
 
 
+def watch_requests(pulumi: ModuleType, asked: list[tuple[str, Any]]) -> None:
+    """Keep every registration as the SDK sends it, with the URN that comes back."""
+    monitor = pulumi.runtime.settings.get_monitor()
+    register = monitor.RegisterResource
+
+    def watched(request: Any, *positional: Any, **named: Any) -> Any:  # noqa: ANN401 (gRPC's own)
+        response = register(request, *positional, **named)
+        asked.append((response.urn, request))
+        return response
+
+    monitor.RegisterResource = watched
+
+
+def check_inputs(asked: list[tuple[str, Any]], placeholder: str) -> dict[str, Any]:
+    """What is wrong with the inputs of all registrations, or why that cannot be said."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "check_inputs.py")  # noqa: PTH100, PTH118, PTH120 (pathlib costs the import)
+    try:
+        # Never by its name, which may be that of a module of the program's own.
+        checker = runpy.run_path(path, run_name="plimsoll_check_inputs")
+        return {"problems": checker["judge"](asked, placeholder)}
+    except Exception as failure:  # noqa: BLE001 (an SDK may be broken in any way, and a program may break it)
+        return {"problems": [], "unchecked": f"{type(failure).__name__}: {failure}"}
+
+
 async def urns_of(resources: list[Any]) -> list[str]:
     """The URNs of those resources whose registration is through."""
     urns = [asyncio.ensure_future(resource.urn.future()) for resource in resources]
@@ -513,12 +537,14 @@ def main() -> None:
     threading.Thread(target=listen, args=(job_descriptor, record, loop), daemon=True).start()
     error: dict[str, Any] | None = None
     constructed: list[Any] = []
+    asked: list[tuple[str, Any]] = []
     declared: list[str] = []
     origins = keep_origins(loop)
     try:
         guard_config(pulumi, record, frozenset(job["sealed_keys"]))
         guard_runtime(pulumi, record)
         configure(pulumi, job)
+        watch_requests(pulumi, asked)
         run(pulumi, job["program"], loop, constructed)
     except BaseException as failure:  # noqa: BLE001 (the record carries SystemExit and KeyboardInterrupt too)
         error = describe_error(failure, origins)
@@ -529,6 +555,8 @@ def main() -> None:
             with contextlib.suppress(Exception):  # the program may have put anything there
                 stream.flush()
     end = {"event": "end", "sdk": sdk, "error": error, "declared": declared}
+    if error is None and not record.refusals:
+        end.update(check_inputs(asked, job["placeholder"]))
     record.write({**end, "refusals": record.refusals})
     # The interpreter's own goodbye takes half a second, and waits for threads that the program left behind.
     leave(0 if error is None else 1)
