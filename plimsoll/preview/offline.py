@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "PreviewError", "ProgramJob", "find_interpreter", "preview_offline"]
 
 DEFAULT_TIMEOUT: Final = 60.0
-"""Seconds. A program of 1,000 resources takes about 12 on two cores."""
+"""Seconds. A program of 2,000 resources takes about 8 on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
