@@ -12,8 +12,8 @@ The normalisations are these, and no others:
 - **Secret unknowns.** That an output is both unknown and secret is lost in the engine's preview, and kept
   offline.
 - **What the state does not hold.** Aliases that are no URNs, `deleteBeforeReplace`, `hideDiffs`, the SDK's
-  version, environment variables of providers, the URL of a plugin and the id of a read are compared in the requests alone;
-  `customTimeouts` are seconds there.
+  version, environment variables of providers, the URL of a plugin and the id of a read are compared in the
+  requests alone; `customTimeouts` are seconds there.
 - **Inputs in the state** are those after Check, secrets as `[secret]`: inputs are compared in the requests
   alone. So is what depends on which: the engine leaves out dependencies on components.
 """
