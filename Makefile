@@ -70,8 +70,8 @@ golden: $(READY) ## Write the golden files anew; review them in the diff
 nightly: $(READY) ## Run every test with the fuzzers' nightly numbers
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto
 
-bench: $(READY) ## Time the offline preview beside the SDK's own mocks
-	@$(BIN)/python benchmarks/preview.py
+bench: $(READY) ## Time the offline preview: beside the SDK's own mocks, 1 to 1,000 services, the engine
+	@$(BIN)/python -m benchmarks.preview
 
 bench-engine: $(READY) ## Time the real engine on the local cloud beside the offline preview, 1 to 300 services
 	@$(BIN)/python benchmarks/engine.py

@@ -87,15 +87,20 @@ def resident(process: int) -> float:
         return 0.0
 
 
-def measure(folder: Path, services: int) -> tuple[float, ...]:
-    """Seconds of up, of an empty preview and of an offline one; MiB of the engine and of ourselves."""
-    project = folder / "project"
+def write_project(project: Path, services: int) -> None:
+    """Write the program of so many services into a new folder, with its stack dev."""
     project.mkdir(parents=True)
     (project / "Pulumi.yaml").write_text(
         f"name: bench\nruntime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}\n", "utf-8"
     )
     (project / "Pulumi.dev.yaml").write_text(f"config:\n  bench:services: {services}\n", "utf-8")
     (project / "__main__.py").write_text(PROGRAM, "utf-8")
+
+
+def measure(folder: Path, services: int) -> tuple[float, ...]:
+    """Seconds of up, of an empty preview and of an offline one; MiB of the engine and of ourselves."""
+    project = folder / "project"
+    write_project(project, services)
     interpreter = Path(sys.executable)
     with LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl") as cloud, Memory() as memory:
         environment = cloud.environment

@@ -50,9 +50,12 @@ PURE = [
     "plimsoll/settings/differences.py",
     "plimsoll/settings/validate.py",
     "plimsoll/settings/schema.py",
+    "plimsoll/paths.py",
     "plimsoll/preview/plan.py",
+    "plimsoll/preview/difference.py",
     "plimsoll/preview/promises.py",
     "plimsoll/preview/floor.py",
+    "plimsoll/preview/promises_difference.py",
     "plimsoll/preview/report",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/dynamic.py",
@@ -77,6 +80,11 @@ FORBIDDEN = [
     ],
     pytest.param("plimsoll/settings", EDGES, id="settings-know-no-edge"),
     pytest.param("plimsoll/preview", ("infra", "policies", "plimsoll.cli"), id="preview-serves-any-program"),
+    pytest.param(
+        "plimsoll/checkout",
+        ("infra", "policies", "plimsoll.cli", "plimsoll.preview", "plimsoll.rehearse", *OUTSIDE),
+        id="checkout-knows-files-alone",
+    ),
     pytest.param(
         "plimsoll/rehearse", ("infra", "policies", "plimsoll.cli"), id="rehearse-serves-any-program"
     ),

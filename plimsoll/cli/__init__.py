@@ -50,6 +50,21 @@ def preview(
         str | None,
         typer.Option("--resource", "-r", metavar="NAME", help="Show all of one resource, by name or URN."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="REF", help="Show what differs from this commit.", show_default=False
+        ),
+    ] = None,
+    from_json: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-json",
+            metavar="FILE",
+            help="Show what `pulumi preview --json --show-sames` wrote there (`-`: standard input).",
+            show_default=False,
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
     ] = 120,
@@ -63,10 +78,18 @@ def preview(
 
     Runs the project's own Pulumi program under the real SDK, with nobody behind it: no engine, provider,
     plugin or network. Works for any Pulumi Python project. What is encrypted is previewed as unknown.
-    """
-    from plimsoll.cli.preview import run  # noqa: PLC0415
 
-    run(environment, resource=resource, timeout=timeout, debug=debug, as_json=as_json, folder=project)
+    With --against it shows what differs from another commit, whose program is run beside your checkout; with
+    --from-json what the engine found out about a real account.
+    """
+    from plimsoll.cli.preview import Asked, run  # noqa: PLC0415
+
+    run(
+        Asked(environment, project, resource, against, from_json),
+        timeout=timeout,
+        debug=debug,
+        as_json=as_json,
+    )
 
 
 @app.command()

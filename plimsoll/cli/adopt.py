@@ -9,10 +9,11 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from plimsoll.cli.output import Exit, print_json, refuse, show
-from plimsoll.cli.preview import failed, job_for, planned
+from plimsoll.cli.output import Exit, console, print_json, refuse, show
+from plimsoll.cli.preview import failed, planned
 from plimsoll.preview.adoptable import candidates, to_json
 from plimsoll.preview.failure import PreviewError
+from plimsoll.preview.project import job_of
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.load import from_stack
 from plimsoll.settings.project import find_project
@@ -29,12 +30,14 @@ def run(environment: str, *, every: bool, timeout: float, as_json: bool, folder:
         project = find_project(folder or Path.cwd())
         # Each fault of an entry with its line, before the program is run.
         from_stack(project, environment)
-        job = job_for(project, environment, timeout)
+        plan = planned(job_of(project, environment, timeout), quiet=as_json)
     except SettingsError as error:
         refuse(error.faults, as_json=as_json)
     except PreviewError as error:
         failed(error, debug=False, as_json=as_json)
-    plan = planned(job, debug=False, as_json=as_json)
+    except KeyboardInterrupt:
+        console(stderr=True).print("interrupted; nothing of the program runs on")
+        raise typer.Exit(130) from None
     if as_json:
         print_json({"ok": True, **to_json(plan)})
     else:

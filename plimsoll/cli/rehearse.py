@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 from rich.text import Text
 
+from plimsoll.checkout.failure import CheckoutError
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.cli.preview import failed
 from plimsoll.engine.errors import EngineError
@@ -76,7 +77,7 @@ def run(
     except PreviewError as error:
         _say_kept(kept, err)
         failed(error, debug=False, as_json=as_json)
-    except (EngineError, PluginError, RehearsalError) as error:
+    except (CheckoutError, EngineError, PluginError, RehearsalError) as error:
         _say_kept(kept, err)
         refuse([as_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
@@ -91,7 +92,7 @@ def run(
     raise typer.Exit(Exit.DONE if found.promising else Exit.BROKEN)
 
 
-def as_fault(error: EngineError | PluginError | PreviewError | RehearsalError) -> Fault:
+def as_fault(error: CheckoutError | EngineError | PluginError | PreviewError | RehearsalError) -> Fault:
     """A failure as every command reports one."""
     match error:
         case PluginError():
@@ -100,6 +101,8 @@ def as_fault(error: EngineError | PluginError | PreviewError | RehearsalError) -
             return Fault(error.message, rule=f"engine/{error.failure.value}", remedy=error.remedy or None)
         case PreviewError():
             return Fault(error.message, rule=f"preview/{error.kind.value}", remedy=error.remedy or None)
+        case CheckoutError():
+            return Fault(error.message, rule=error.rule, remedy=error.remedy)
         case _:
             message = "\n      ".join([error.message, *error.said])
             return Fault(message, rule=error.rule, remedy=error.remedy)

@@ -24,6 +24,8 @@ class Failure(StrEnum):
     PORT = "port"
     """No port on which the engine could be heard."""
     TIMEOUT = "timeout"
+    NO_PREVIEW = "no-preview"
+    """What should be the engine's preview is none, or not a whole one."""
     FAILED = "failed"
     """The engine ran, and reports a failure: of the program, a provider, a policy or the invocation."""
 

@@ -19,12 +19,13 @@ from plimsoll.preview.plan import Diagnostic, Severity
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Value
 
-_SEVERITIES: Final = {
+SEVERITIES: Final = {
     "info": Severity.INFO,
     "info#err": Severity.INFO,
     "warning": Severity.WARNING,
     "error": Severity.ERROR,
 }
+"""The Plan's severity for each of the engine's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _violation(event: dict[str, Any]) -> PolicyViolation:
 
 
 def _diagnostic(event: dict[str, Any]) -> Diagnostic | None:
-    severity = _SEVERITIES.get(event["severity"])
+    severity = SEVERITIES.get(event["severity"])
     message = event["message"].removeprefix(event.get("prefix", "")).strip()
     if severity is None or event.get("ephemeral") or not message:
         return None

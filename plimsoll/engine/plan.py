@@ -8,14 +8,17 @@ the engine adds are left out, as the program did not declare them.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from plimsoll import guest
-from plimsoll.engine.events import StepEvent, decode
+from plimsoll.engine.errors import EngineError, Failure
+from plimsoll.engine.events import SEVERITIES, decode
 from plimsoll.preview.plan import (
     STACK_TYPE,
     Alias,
+    Diagnostic,
     Options,
     Plan,
     ProviderReference,
@@ -79,13 +82,13 @@ def to_plan(digest: Mapping[str, Any], ran: Ran, root: Path) -> Plan:
     outputs = {event.urn: event.outputs for event in ran.steps if event.stage == "done" and event.preview}
     resources = tuple(_resource(urn, steps, outputs.get(urn, {}), root) for urn, steps in by_urn.items())
     itself = next((resource for resource in resources if resource.type == STACK_TYPE), None)
-    stack, project = _names(ran.steps)
+    stack, project = _names(event.urn for event in ran.steps)
     return Plan(
         project=project,
         stack=stack,
         source=Source.ENGINE,
         knows_state=True,
-        resources=tuple(sorted(resources, key=lambda resource: resource.type != STACK_TYPE)),
+        resources=_stack_first(resources),
         outputs={} if itself is None else itself.outputs,
         diagnostics=tuple(said for said in ran.diagnostics if said.severity is not Severity.INFO),
         program_output=tuple(
@@ -96,6 +99,133 @@ def to_plan(digest: Mapping[str, Any], ran: Ran, root: Path) -> Plan:
         ),
         seconds=ran.seconds,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file of the engine's says: the stack as it is, and as it would be.
+
+    `forced` has, by URN, the property paths for which the engine replaces a resource.
+    """
+
+    before: Plan
+    after: Plan
+    forced: Mapping[str, tuple[str, ...]]
+
+
+def read_preview(text: str, root: Path) -> Preview:
+    """Read what `pulumi preview --json --show-sames` wrote about a project whose folder is `root`.
+
+    Outputs are not in it. Raises EngineError (`Failure.NO_PREVIEW`) for what is no preview, a preview that
+    failed, or one without the resources that stay as they are.
+    """
+    digest = _digest(text)
+    steps = [
+        step for step in digest["steps"] if step["op"] in STEPS and not _is_default_provider(step["urn"])
+    ]
+    if not steps:
+        raise _no_preview("it speaks of no resource", "was the stack's name right? pulumi stack ls")
+    by_urn: dict[str, list[Mapping[str, Any]]] = {}
+    for step in steps:
+        by_urn.setdefault(step["urn"], []).append(step)
+    old = [
+        _resource(urn, [{"op": "same", "newState": state}], {}, root)
+        for urn, ours in by_urn.items()
+        if (state := ours[0].get("oldState")) is not None
+    ]
+    new = [
+        _resource(urn, ours, {}, root)
+        for urn, ours in by_urn.items()
+        if any(step.get("newState") is not None for step in ours)
+    ]
+    stack, project = _names(by_urn)
+    said = _diagnostics(digest)
+
+    def plan(resources: Sequence[Resource]) -> Plan:
+        return Plan(
+            project=project,
+            stack=stack,
+            source=Source.ENGINE,
+            knows_state=True,
+            resources=_stack_first(resources),
+            outputs={},
+            diagnostics=said,
+            seconds=(digest.get("duration") or 0) / 1e9,
+        )
+
+    forced = {urn: _forced(ours) for urn, ours in by_urn.items()}
+    return Preview(plan(old), plan(new), forced)
+
+
+def _digest(text: str) -> dict[str, Any]:
+    remedy = "write one: pulumi preview --json --show-sames > FILE"
+    try:
+        digest = json.loads(text)
+    except ValueError as error:
+        raise _no_preview(f"it is not JSON ({error})", remedy) from None
+    if not isinstance(digest, dict) or not ({"steps", "changeSummary", "diagnostics"} & digest.keys()):
+        raise _no_preview("it has no `steps`", remedy)
+    errors = [said["message"].strip() for said in _said(digest) if said.get("severity") == "error"]
+    if errors:
+        message = "\n      ".join(dict.fromkeys(errors))
+        raise _no_preview(f"the preview failed: {message}", "mend that, and preview again")
+    steps = digest.setdefault("steps", [])
+    if not isinstance(steps, list) or not all(map(_is_step, steps)):
+        raise _no_preview("its `steps` are not the engine's", remedy)
+    summary = digest.get("changeSummary") or {}
+    left_out = summary.get("same", 0) - sum(step["op"] == "same" for step in steps)
+    if left_out > 0:
+        message = f"{left_out} that stay as they are were left out, and what they promise with them"
+        raise _no_preview(message, remedy)
+    return digest
+
+
+def _is_step(step: object) -> bool:
+    """Whether it has what is read of a step: operation, URN, and states with a type."""
+    if not isinstance(step, dict):
+        return False
+    states = [state for name in ("oldState", "newState") if (state := step.get(name)) is not None]
+    whole = all(isinstance(state, dict) and {"type", "custom"} <= state.keys() for state in states)
+    urn = step.get("urn")
+    named = isinstance(step.get("op"), str) and isinstance(urn, str) and urn.count("::") >= 3
+    return named and whole and (bool(states) or step["op"] not in STEPS)
+
+
+def _no_preview(message: str, remedy: str) -> EngineError:
+    return EngineError(Failure.NO_PREVIEW, f"this is no whole preview of the engine's: {message}", remedy)
+
+
+def _said(digest: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    said = digest.get("diagnostics")
+    return [one for one in (said if isinstance(said, list) else []) if isinstance(one, dict)]
+
+
+def _diagnostics(digest: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
+    found = (
+        (SEVERITIES.get(one.get("severity", "")), str(one.get("message", "")), one.get("urn"))
+        for one in _said(digest)
+    )
+    return tuple(
+        Diagnostic(severity, message.strip(), urn or None)
+        for severity, message, urn in found
+        if severity is not None and severity is not Severity.INFO
+    )
+
+
+def _forced(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The paths that force a replacement: as exact as the provider's detailed diff has them."""
+    detailed = {
+        path
+        for step in steps
+        for path, change in (step.get("detailedDiff") or {}).items()
+        if change["kind"].endswith("-replace")
+    }
+    named = {path for step in steps for path in step.get("replaceReasons") or ()}
+    return tuple(sorted(detailed or named))
+
+
+def _stack_first(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    return tuple(sorted(resources, key=lambda resource: resource.type != STACK_TYPE))
 
 
 def _resource(
@@ -177,9 +307,9 @@ def _source(state: Mapping[str, Any], root: Path) -> SourcePosition | None:
     return None
 
 
-def _names(steps: Iterable[StepEvent]) -> tuple[str, str]:
+def _names(urns: Iterable[str]) -> tuple[str, str]:
     """The names of stack and project, from any URN (`urn:pulumi:STACK::PROJECT::…`); the stack is one."""
-    for step in steps:
-        stack, project = step.urn.split("::")[:2]
+    for urn in urns:
+        stack, project = urn.split("::")[:2]
         return stack.removeprefix("urn:pulumi:"), project
     return "", ""

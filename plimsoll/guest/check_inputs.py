@@ -1,6 +1,7 @@
 """Check resource inputs by the classes of the SDKs that a project has installed, and describe those classes.
 
-Started by path under the project's interpreter (`python -u check_inputs.py`), never imported by Plimsoll: it
+`run_program.py` loads it when a program is through, and has everything judged at once (`judge`). Else it is
+started by path under the project's interpreter (`python -u check_inputs.py`), never imported by Plimsoll: it
 uses the standard library and whatever Pulumi SDK 3.x it finds there, in syntax that Python 3.9 reads. Each
 line on standard input is one question in JSON, each line on standard output its answer:
 
@@ -44,8 +45,8 @@ PLAIN: dict[type, str] = {str: "text", bool: "flag", int: "integer", float: "num
 DEEPEST = 8
 """Levels of objects in a shape; types that contain themselves end there."""
 
-Problem = tuple[str, str]
-"""A property's path, and what is wrong there."""
+Problem = tuple[str, str, bool]
+"""A property's path, what is wrong there, and whether that is only advice."""
 
 
 class Fields(NamedTuple):
@@ -155,12 +156,13 @@ def check_object(values: dict[str, Any], arguments: type, path: str) -> Iterator
     fields = input_fields(arguments)
     for name in sorted(fields.required):
         if values.get(name) is None:
-            yield join(path, name), "is required, and missing"
+            yield join(path, name), "is required, and missing", False
     for name, value in values.items():
         if name in fields.types:
             yield from check_value(value, fields.types[name], join(path, name))
         elif not name.startswith("__"):
-            yield join(path, name), f"is no input of {arguments.__name__[:-4]}{suggest(name, fields.types)}"
+            reason = f"is no input of {arguments.__name__[:-4]}{suggest(name, fields.types)}"
+            yield join(path, name), reason, False
 
 
 def suggest(name: str, known: dict[str, Any]) -> str:
@@ -179,7 +181,13 @@ def check_value(value: Any, hint: Any, path: str) -> list[Problem]:  # noqa: ANN
     if value is None or value == UNKNOWN or not allowed:
         return []
     # The fewest problems: of several object types, the one that was most likely meant.
-    return min((list(check_choice(value, choice, path)) for choice in allowed), key=len)
+    return min((list(check_choice(value, choice, path)) for choice in allowed), key=weigh)
+
+
+def weigh(problems: list[Problem]) -> tuple[int, int]:
+    """How wrong a value is: real problems count more than any advice."""
+    advice = sum(problem[2] for problem in problems)
+    return len(problems) - advice, advice
 
 
 def check_choice(value: Any, kind: Any, path: str) -> Iterator[Problem]:  # noqa: ANN401
@@ -188,19 +196,21 @@ def check_choice(value: Any, kind: Any, path: str) -> Iterator[Problem]:  # noqa
     arguments = isinstance(kind, type) and _is(kind, "input")
     if base is not None:
         if not fits(value, base):
-            yield path, f"must be {WANTED[base]}, and is {describe(value)}"
+            yield path, f"must be {WANTED[base]}, and is {describe(value)}", False
+        elif isinstance(value, str) and base is not str:
+            yield path, f"is text, which the provider has to turn into {WANTED[base]}", True
     elif inside is not None:
         yield from check_elements(value, *inside, path)
     elif arguments and isinstance(value, dict):
         yield from check_object(value, kind, path)
     elif arguments:
-        yield path, f"must be an object ({kind.__name__}), and is {describe(value)}"
+        yield path, f"must be an object ({kind.__name__}), and is {describe(value)}", False
 
 
 def check_elements(value: Any, of: str, kind: Any, path: str) -> Iterator[Problem]:  # noqa: ANN401
     """What is wrong with a value that should be a list or a map."""
     if not isinstance(value, list if of == "list" else dict):
-        yield path, f"must be a {of}, and is {describe(value)}"
+        yield path, f"must be a {of}, and is {describe(value)}", False
         return
     if of == "list":
         inside = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
@@ -279,6 +289,44 @@ def describe_class(resource: type) -> dict[str, Any]:
     }
 
 
+# --- answering
+
+
+def judge(asked: list[tuple[str, Any]], placeholder: str) -> list[dict[str, Any]]:
+    """All that is wrong with the inputs of registrations, which come with their URNs.
+
+    A text with the `placeholder` in it stands for what nobody here knows.
+    """
+    problems = []
+    for urn, request in asked:
+        resource = find(request.type) if request.custom else None
+        if resource is None:
+            continue
+        inputs = to_json(request.object, placeholder)
+        problems += [
+            {"urn": urn, "path": path, "reason": reason, "advice": advice}
+            for path, reason, advice in check_object(inputs, arguments_of(resource), "")
+        ]
+    return problems
+
+
+def to_json(struct: Any, placeholder: str) -> dict[str, Any]:  # noqa: ANN401 (a protobuf message)
+    """A message of the protocol as JSON, several times as fast as protobuf's own `MessageToDict`."""
+
+    def plain_value(value: Any) -> Any:  # noqa: ANN401 (likewise)
+        kind = value.WhichOneof("kind")
+        if kind == "string_value":
+            text = value.string_value
+            return UNKNOWN if placeholder in text or placeholder in text.lower() else text
+        if kind == "struct_value":
+            return to_json(value.struct_value, placeholder)
+        if kind == "list_value":
+            return [plain_value(item) for item in value.list_value.values]
+        return None if kind in (None, "null_value") else getattr(value, kind)
+
+    return {name: plain_value(value) for name, value in struct.fields.items()}
+
+
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     """The answer to one question."""
     if question["ask"] == "packages":
@@ -287,7 +335,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     if resource is None:
         return {"known": False}
     if question["ask"] == "check":
-        return {"known": True, "problems": list(check_object(question["inputs"], arguments_of(resource), ""))}
+        found = check_object(question["inputs"], arguments_of(resource), "")
+        return {"known": True, "problems": [problem[:2] for problem in found if not problem[2]]}
     return {"known": True, **describe_class(resource)}
 
 

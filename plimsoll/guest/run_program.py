@@ -6,7 +6,7 @@ by Plimsoll: it uses the standard library and whatever Pulumi SDK 3.x it finds t
 monitor and the SDK start side by side. What happened goes to the descriptor RECORD_FD as lines of JSON:
 
 - `{"event": "end", ...}` once, when the program is through. **Without it nothing counts**: a
-  program may exit, crash or be killed anywhere.
+  program may exit, crash or be killed anywhere. It has in `problems` what `check_inputs.py` finds.
 - `{"event": "where", ...}` when asked, by a line on standard input: where the program is right now.
 
 SIGNAL makes the interpreter itself write its stack there, as a fault does. The end of standard input means
@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 import faulthandler
 import functools
+import gc
 import importlib.metadata
 import inspect
 import json
@@ -52,6 +53,10 @@ PR_SET_CHILD_SUBREAPER = 36
 
 LONGEST_TEXT = 20_000
 """Characters kept of an exception's message."""
+
+GARBAGE_THRESHOLD = 1_000_000
+"""Objects. With Python's own 700 half of a large program's time goes into looking for garbage among what it
+declared, all of which is needed to the end; a program that does leave garbage still has it collected."""
 
 BLOCKING_INVOKES = ("invoke", "invoke_single", "invoke_async")
 OUTPUT_INVOKES = ("invoke_output", "invoke_output_single")
@@ -418,6 +423,30 @@ def watch_order(pulumi: ModuleType, constructed: list[Any]) -> None:
     pulumi.Resource.__init__ = watched
 
 
+def watch_requests(pulumi: ModuleType, asked: list[tuple[str, Any]]) -> None:
+    """Keep every registration as the SDK sends it, with the URN that comes back."""
+    monitor = pulumi.runtime.settings.get_monitor()
+    register = monitor.RegisterResource
+
+    def watched(request: Any, *positional: Any, **named: Any) -> Any:  # noqa: ANN401 (gRPC's own)
+        response = register(request, *positional, **named)
+        asked.append((response.urn, request))
+        return response
+
+    monitor.RegisterResource = watched
+
+
+def check_inputs(asked: list[tuple[str, Any]], placeholder: str) -> dict[str, Any]:
+    """What is wrong with the inputs of all registrations, or why that cannot be said."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "check_inputs.py")  # noqa: PTH100, PTH118, PTH120 (pathlib costs the import)
+    try:
+        # Never by its name, which may be that of a module of the program's own.
+        checker = runpy.run_path(path, run_name="plimsoll_check_inputs")
+        return {"problems": checker["judge"](asked, placeholder)}
+    except Exception as failure:  # noqa: BLE001 (an SDK may be broken in any way, and a program may break it)
+        return {"problems": [], "unchecked": f"{type(failure).__name__}: {failure}"}
+
+
 async def urns_of(resources: list[Any]) -> list[str]:
     """The URNs of those resources whose registration is through."""
     urns = [asyncio.ensure_future(resource.urn.future()) for resource in resources]
@@ -483,6 +512,7 @@ def main() -> None:
     supervise(dump_signal)
     record = Record(int(sys.argv[1]))
     job_descriptor = take_standard_input()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     faulthandler.enable(record.descriptor, all_threads=False)
     faulthandler.register(dump_signal, record.descriptor, all_threads=False)
     own_folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib costs the import)
@@ -500,12 +530,14 @@ def main() -> None:
     threading.Thread(target=listen, args=(job_descriptor, record, loop), daemon=True).start()
     error: dict[str, Any] | None = None
     constructed: list[Any] = []
+    asked: list[tuple[str, Any]] = []
     declared: list[str] = []
     origins = keep_origins(loop)
     try:
         guard_config(pulumi, record, frozenset(job["sealed_keys"]))
         guard_runtime(pulumi, record)
         configure(pulumi, job)
+        watch_requests(pulumi, asked)
         run(pulumi, job["program"], loop, constructed)
     except BaseException as failure:  # noqa: BLE001 (the record carries SystemExit and KeyboardInterrupt too)
         error = describe_error(failure, origins)
@@ -516,6 +548,8 @@ def main() -> None:
             with contextlib.suppress(Exception):  # the program may have put anything there
                 stream.flush()
     end = {"event": "end", "sdk": sdk, "error": error, "declared": declared}
+    if error is None and not record.refusals:
+        end.update(check_inputs(asked, job["placeholder"]))
     record.write({**end, "refusals": record.refusals})
     # The interpreter's own goodbye takes half a second, and waits for threads that the program left behind.
     leave(0 if error is None else 1)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from plimsoll.localcloud.wire import at, bare, same, signature
+from plimsoll.paths import ANY_ELEMENT, Steps, agree, read_path, write_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from plimsoll.localcloud.conditions import Condition
     from plimsoll.localcloud.wire import Properties, Wire
-
-Steps = tuple[str | int, ...]
-"""A property's path as names and list indices."""
 
 
 class Kind(StrEnum):
@@ -57,7 +53,7 @@ def compare(
     it only if the property itself differs. So does one of a property for which a condition holds.
     """
     met = [condition.path for condition in conditions if condition.holds(old, new)]
-    patterns = [split_pattern(pattern) for pattern in (*forcing, *met)]
+    patterns = [read_path(pattern) for pattern in (*forcing, *met)]
     return [
         Change(steps, kind, any(_touches(pattern, steps, old, new) for pattern in patterns))
         for steps, kind in _walk((), old, new)
@@ -85,16 +81,8 @@ def _walk(steps: Steps, old: Wire, new: Wire) -> Iterator[tuple[Steps, Kind]]:
             yield steps, Kind.UPDATE
 
 
-ANY_ELEMENT = ("[]", "{}")
-
-
-def split_pattern(pattern: str) -> tuple[str, ...]:
-    """The steps of a forcing path: "labels[].key" has "labels", "[]" and "key"."""
-    return tuple(found[0] for found in re.finditer(r"\[\]|\{\}|[^.\[\]{}]+", pattern))
-
-
-def _touches(pattern: tuple[str, ...], steps: Steps, old: Properties, new: Properties) -> bool:
-    if any(wanted not in (step, *ANY_ELEMENT) for wanted, step in zip(pattern, steps, strict=False)):
+def _touches(pattern: Steps, steps: Steps, old: Properties, new: Properties) -> bool:
+    if not agree(pattern, steps):
         return False
     if len(steps) >= len(pattern):
         return True
@@ -102,7 +90,7 @@ def _touches(pattern: tuple[str, ...], steps: Steps, old: Properties, new: Prope
     return not same(list(_pick(at(old, steps), rest)), list(_pick(at(new, steps), rest)))
 
 
-def _pick(value: Wire, rest: tuple[str, ...]) -> Iterator[Wire]:
+def _pick(value: Wire, rest: Steps) -> Iterator[Wire]:
     """Every value below one that a pattern's remaining steps lead to."""
     value = bare(value)
     if not rest:
@@ -113,16 +101,3 @@ def _pick(value: Wire, rest: tuple[str, ...]) -> Iterator[Wire]:
             yield from _pick(item, rest[1:])
     elif isinstance(value, dict):
         yield from _pick(value.get(rest[0]), rest[1:])
-
-
-def write_path(steps: Steps) -> str:
-    """A path as Pulumi writes it: `template.containers[0].image`, `labels["a.b"]`."""
-    text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif re.fullmatch(r"[A-Za-z_$][\w$-]*", step):
-            text += f".{step}" if text else step
-        else:
-            text += f"[{json.dumps(step, ensure_ascii=False)}]"
-    return text

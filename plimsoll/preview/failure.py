@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from plimsoll.preview.decode import Mask
     from plimsoll.preview.process import Ended
+    from plimsoll.preview.wrong_inputs import InputProblem
 
 GUEST: Final = Path(__file__).parent.parent / "guest" / "run_program.py"
 """The script that runs the program: on every stack, and never the program's own."""
@@ -67,11 +68,13 @@ class Failure(StrEnum):
     UNSUPPORTED = "unsupported"
     DUPLICATE_RESOURCE = "duplicate-resource"
     PROGRAM_RAISED = "program-raised"
+    WRONG_INPUTS = "wrong-inputs"
     LOGGED_ERROR = "logged-error"
     EXITED = "exited"
     NO_END_RECORD = "no-end-record"
     KILLED = "killed"
     HUNG = "hung"
+    BASE = "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class PreviewError(Exception):
     `frames` are the program's own, outermost first: the last is where it happened. Of a long stack they are
     the first `FIRST_FRAMES` and the last `LAST_FRAMES`; `frames_left_out` counts those between. `traceback`
     has all with absolute paths, for `--debug`. `resources`, `diagnostics` and `program_output` are what there
-    was until then. None of it holds a secret in clear.
+    was until then; `problems` all that is wrong with inputs. None of it holds a secret in clear.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class PreviewError(Exception):
         resources: tuple[Resource, ...] = (),
         diagnostics: tuple[Diagnostic, ...] = (),
         program_output: tuple[str, ...] = (),
+        problems: tuple[InputProblem, ...] = (),
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -123,6 +127,7 @@ class PreviewError(Exception):
         self.resources = resources
         self.diagnostics = diagnostics
         self.program_output = program_output
+        self.problems = problems
 
     @property
     def place(self) -> SourcePosition | None:
@@ -137,6 +142,9 @@ class PreviewError(Exception):
             "remedy": self.remedy,
             "frames": [asdict(frame) for frame in self.frames],
             "framesLeftOut": self.frames_left_out,
+            "problems": [
+                {**asdict(one), "place": asdict(one.place) if one.place else None} for one in self.problems
+            ],
             "declared": [resource.urn for resource in self.resources],
             "diagnostics": [diagnostic_to_json(said) for said in self.diagnostics],
             "programOutput": list(self.program_output),
@@ -158,12 +166,14 @@ class Run:
     """All that is known of a program's run, for `explain`.
 
     `stack_registered` tells whether the stack's own outputs arrived, which the SDK sends last.
+    `wrong_inputs` is what is wrong where everything else went well.
     """
 
     ended: Ended
     refusals: Sequence[Refusal]
     diagnostics: Sequence[Diagnostic]
     stack_registered: bool
+    wrong_inputs: tuple[InputProblem, ...]
     root: Path
     interpreter: Path
     timeout: float
@@ -213,7 +223,7 @@ def explain(run: Run) -> PreviewError | None:
             "The program ran to its end, but its stack never registered its outputs, as a program under this "
             "SDK does last",
         )
-    return None
+    return _wrong_inputs(run) if run.wrong_inputs else None
 
 
 def _failure(
@@ -227,6 +237,15 @@ def _failure(
 ) -> PreviewError:
     message, traceback = run.mask.text(message), run.mask.text(traceback)
     return PreviewError(kind, message, remedy=remedy, frames=frames, traceback=traceback)
+
+
+def _wrong_inputs(run: Run) -> PreviewError:
+    count = len(run.wrong_inputs)
+    said = f"{count} inputs are wrong" if count > 1 else "An input is wrong"
+    message = "\n".join([f"{said}, by the SDK's own classes:", *(f"  {one}" for one in run.wrong_inputs)])
+    error = _failure(run, Failure.WRONG_INPUTS, message)
+    error.problems = run.wrong_inputs
+    return error
 
 
 def _refused_by_guest(run: Run) -> PreviewError:

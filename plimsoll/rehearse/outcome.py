@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from plimsoll.checkout.git import Commit
     from plimsoll.engine.events import PolicyViolation
     from plimsoll.localcloud.judge import Judgement
     from plimsoll.rehearse.changes import Changes
-    from plimsoll.rehearse.checkout import Commit
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from plimsoll.checkout.failure import at_commit
+from plimsoll.checkout.git import other_packages
+from plimsoll.checkout.python import search_path
 from plimsoll.engine import run as engine_run
 from plimsoll.engine.events import StepEvent
 from plimsoll.engine.find import find
@@ -27,24 +30,23 @@ from plimsoll.preview.offline import find_interpreter
 from plimsoll.preview.plan import Severity
 from plimsoll.rehearse import dynamic
 from plimsoll.rehearse.changes import changes
-from plimsoll.rehearse.checkout import other_packages
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.files import read_environment
 from plimsoll.rehearse.living import ADOPT, adopted_ids, living, pattern, read_live
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.packs import check_policy_config, policy_arguments
 from plimsoll.rehearse.protection import hold_back
-from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.seeds import read_seeds, seed
 from plimsoll.rehearse.signals import Interruptions
 from plimsoll.rehearse.trial import try_program
-from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, at_commit, open_workspace
+from plimsoll.rehearse.workspace import BASE, CHANGE, Workspace, open_workspace
 from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.explain import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
+    from plimsoll.checkout.git import Commit
     from plimsoll.engine.errors import EngineError
     from plimsoll.engine.events import Event, PolicyViolation
     from plimsoll.engine.find import Installation
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from plimsoll.localcloud.faults import Fault, Faults
     from plimsoll.localcloud.state import Record
     from plimsoll.rehearse.changes import Changes
-    from plimsoll.rehearse.checkout import Commit
     from plimsoll.rehearse.files import Environment
     from plimsoll.rehearse.living import Live
     from plimsoll.settings.project import Project
@@ -96,9 +97,10 @@ def rehearse(
     """Rehearse it. `on_progress` hears what is being done, in several threads; `on_folder` where.
 
     Raises SettingsError for what is wrong in the project's files, PreviewError where the program of the
-    working tree fails by itself, EngineError where there is no engine or it fails, RehearsalError for all
-    else, `signals.Interrupted` when told to end. Whatever happens, no process and no folder of it is left,
-    but for the folder where `job.keep` says so. Main thread only.
+    working tree fails by itself, EngineError where there is no engine or it fails, CheckoutError where a
+    commit or its interpreter cannot be had, RehearsalError for all else, `signals.Interrupted` when told to
+    end. Whatever happens, no process and no folder of it is left, but for the folder where `job.keep` says
+    so. Main thread only.
     """
     began = time.monotonic()
     folder = job.project.file.parent.absolute()
@@ -307,7 +309,8 @@ def _bring_up(
     try:
         base = workspace.put_to_work(BASE)
     except SettingsError as error:
-        raise at_commit(error, workspace, commit) from None
+        remedy = "rehearse from a commit whose files are right: --from REF"
+        raise at_commit(error, workspace.here, commit, remedy) from None
     if base is None:
         return None
     let_live(base)

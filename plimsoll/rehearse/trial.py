@@ -6,8 +6,8 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from plimsoll.checkout.python import search_path
 from plimsoll.preview.offline import Failure, PreviewError, ProgramJob, preview_offline
-from plimsoll.rehearse.python import search_path
 from plimsoll.rehearse.workspace import CHANGE
 from plimsoll.settings.project import read_stack, resolve
 

@@ -12,18 +12,19 @@ plimsoll-rehearse-…/
 
 from __future__ import annotations
 
-import os
 import secrets
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, relink
+from plimsoll.checkout.git import Checkout, Commit, find_checkout, relink
+from plimsoll.checkout.python import Moved, shadow
 from plimsoll.rehearse.files import Environment, read_environment, rewrite, salt_of, synthesise
 from plimsoll.rehearse.folders import Folder, sweep
-from plimsoll.rehearse.python import Moved, shadow
-from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.tree import Mapping, Scalar, to_python
 from plimsoll.settings.yaml import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BASE, CHANGE = "base", "change"
 
@@ -126,21 +127,7 @@ class Workspace:
         return pack
 
 
-def at_commit(error: SettingsError, workspace: Workspace, commit: Commit) -> SettingsError:
-    """The faults of the base's files, which nobody can open, by their path in the checkout and the commit."""
-    remedy = "rehearse from a commit whose files are right: --from REF"
-    return SettingsError(
-        replace(
-            fault,
-            message=f"at {commit.label} ({commit.sha[:12]}): {fault.message}",
-            file=fault.file and Path(os.path.relpath(fault.file, workspace.here)),
-            remedy=remedy,
-        )
-        for fault in error.faults
-    )
-
-
 def open_workspace(folder: Path, stack: str, *, keep: bool) -> Workspace:
-    """The workspace for the project of `folder`, not yet made. Raises RehearsalError outside a checkout."""
+    """The workspace for the project of `folder`, not yet made. Raises CheckoutError outside a checkout."""
     checkout = find_checkout(folder)
     return Workspace(checkout, folder.resolve().relative_to(checkout.root.resolve()), stack, keep)

@@ -43,6 +43,7 @@ def test_of_resources_with_one_urn_the_first_two_in_the_source_are_told(lines: S
             refusals=monitor.refusals,
             diagnostics=(),
             stack_registered=True,
+            wrong_inputs=(),
             root=ROOT,
             interpreter=Path("python"),
             timeout=1,

@@ -346,8 +346,11 @@ class TestAnyProgram:
         root = write(
             tmp_path,
             __main__=(
-                "import pulumi, pulumi_random\n"
-                "pet = pulumi_random.RandomPet('pet', prefix={'as': 'a dictionary'}, separator='+')\n"
+                "import pulumi\n"
+                "class Pet(pulumi.CustomResource):\n"
+                "    prefix: pulumi.Output[str]\n"
+                "    separator: pulumi.Output[str]\n"
+                "pet = Pet('made:index:Pet', 'pet', {'prefix': {'as': 'a dictionary'}, 'separator': '+'})\n"
                 "pulumi.export('prefix', pet.prefix)\n"
                 "pulumi.export('separator', pet.separator)\n"
             ),

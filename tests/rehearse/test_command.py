@@ -46,7 +46,7 @@ def test_without_an_engine_it_says_how_to_get_one(foreign: Callable[[str], Repos
     ("arguments", "rule", "remedy"),
     [
         (("nowhere",), "rehearse/environment", "known here: dev, prod"),
-        (("dev", "--from", "mian"), "rehearse/ref", "did you mean main?"),
+        (("dev", "--from", "mian"), "checkout/ref", "did you mean main?"),
         (("a/../b c",), "stack/name", "use up to 100 letters"),
         (("dev", "--seed", "nowhere"), "rehearse/seed", "write one such object a line"),
         (("dev", "--policy-pack-config", "Pulumi.yaml"), "rehearse/policy-config", "write a JSON object"),

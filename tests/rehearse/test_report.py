@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from plimsoll.checkout.git import Commit
 from plimsoll.engine.events import PolicyViolation, PropertyChange, StepEvent
 from plimsoll.localcloud.judge import Judgement
 from plimsoll.preview.plan import UNKNOWN, Secret, Step
 from plimsoll.rehearse.changes import changes
-from plimsoll.rehearse.checkout import Commit
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.report import report, to_json
 

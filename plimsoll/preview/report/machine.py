@@ -8,6 +8,7 @@ from plimsoll.preview.promises import Undecided, connection_budget, promises
 from plimsoll.preview.report.costs import cost_json
 
 if TYPE_CHECKING:
+    from plimsoll.connections import ConnectionBudget
     from plimsoll.preview.plan import Plan
 
 
@@ -25,13 +26,13 @@ def promises_json(plan: Plan) -> dict[str, object]:
             }
             for flow in promises(plan)
         },
-        "connections": _connections(plan),
+        "connections": connections_json(connection_budget(plan)),
         "costFloor": cost_json(plan),
     }
 
 
-def _connections(plan: Plan) -> dict[str, object] | None:
-    budget = connection_budget(plan)
+def connections_json(budget: ConnectionBudget | Undecided | None) -> dict[str, object] | None:
+    """A connection budget, as `promises_json` has it."""
     if budget is None:
         return None
     if isinstance(budget, Undecided):

@@ -7,7 +7,7 @@ what is there, what should worry me.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.console import Group
@@ -23,14 +23,19 @@ from plimsoll.preview.report.highlights import highlights, title, written
 from plimsoll.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
     from plimsoll.connections import ConnectionBudget
     from plimsoll.preview.plan import Value
+    from plimsoll.preview.promises import Promise
 
-_ASKED = {Source.OFFLINE: "offline: the real program under the real SDK, no engine or provider asked"}
+ASKED: Final = {
+    Source.OFFLINE: "offline: the real program under the real SDK, no engine or provider asked",
+    Source.ENGINE: "asked of the engine and the providers",
+}
+"""Who made a plan, in words."""
 
 
 def report(plan: Plan) -> RenderableType:
@@ -39,25 +44,28 @@ def report(plan: Plan) -> RenderableType:
 
 
 def _parts(plan: Plan) -> Iterator[RenderableType]:
-    yield Text.assemble(
-        (plan.stack, "bold"), (f" · {_ASKED.get(plan.source, plan.source)} · {plan.seconds:.1f} s", "dim")
-    )
+    yield Text.assemble((plan.stack, "bold"), (f" · {ASKED[plan.source]} · {plan.seconds:.1f} s", "dim"))
     yield from _budgets(plan)
     yield from _connections(plan)
     yield from cost_lines(plan)
     yield from _resources(plan)
-    yield from _warnings(plan)
+    yield from warnings(plan)
     yield from _outputs(plan)
 
 
-def _heading(text: str, note: str = "") -> Text:
+def heading(text: str, note: str = "") -> Text:
+    """The first line of a section, with a blank one above it."""
     return Text.assemble("\n", (text, "bold"), (f"  {note}" if note else "", "dim"))
 
 
 def _budgets(plan: Plan) -> Iterator[RenderableType]:
-    flows = promises(plan)
-    if not flows:
-        return
+    if flows := promises(plan):
+        yield heading("BUDGETS")
+        yield from budget_lines(flows)
+
+
+def budget_lines(flows: Sequence[Promise]) -> Iterator[Text]:
+    """A line of heads, and one for each flow."""
     tails = any(flow.p99 for flow in flows)
     heads = ("flow", "p95", *(["p99"] if tails else []), "availability", "", "through", "what it is")
     rows = [
@@ -74,7 +82,6 @@ def _budgets(plan: Plan) -> Iterator[RenderableType]:
     ]
     widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
     right = {"p95", "p99", "availability"}
-    yield _heading("BUDGETS")
     for row in (heads, *rows):
         # Lines, not a table: where it is narrow a line wraps, and no name or number is ever cut.
         cells = (
@@ -88,14 +95,15 @@ def _connections(plan: Plan) -> Iterator[RenderableType]:
     budget = connection_budget(plan)
     if budget is None:
         return
-    yield _heading("CONNECTIONS")
+    yield heading("CONNECTIONS")
     if isinstance(budget, Undecided):
         yield Text(f"  cannot decide: unknown are {', '.join(budget.missing)}", "yellow")
         return
-    yield _sums(budget)
+    yield sums(budget)
 
 
-def _sums(budget: ConnectionBudget) -> RenderableType:
+def sums(budget: ConnectionBudget) -> RenderableType:
+    """A connection budget, one line a sum and one for its advice."""
     grid = Table.grid(padding=0)
     grid.add_column(width=12)
     # Wraps within its column, where many services and jobs are added up.
@@ -125,7 +133,7 @@ def _resources(plan: Plan) -> Iterator[RenderableType]:
     note = ", ".join(parts)
     if not plan.knows_state:
         note += "; what exists already is not known offline"
-    yield _heading("RESOURCES", note)
+    yield heading("RESOURCES", note)
     root = plan.root
     tree = Tree(Text(f"{plan.project} {plan.stack}", "bold"), guide_style="dim")
     # Providers last: every resource names its own, and a reader rarely asks.
@@ -151,11 +159,12 @@ def _grow(tree: Tree, plan: Plan, resource: Resource) -> None:
         _grow(branch, plan, child)
 
 
-def _warnings(plan: Plan) -> Iterator[RenderableType]:
-    warnings = [said for said in plan.diagnostics if said.severity is not Severity.INFO]
-    if warnings:
-        yield _heading("WARNINGS")
-    for said in warnings:
+def warnings(plan: Plan) -> Iterator[RenderableType]:
+    """What the program, or whoever made the plan, warns of."""
+    found = [said for said in plan.diagnostics if said.severity is not Severity.INFO]
+    if found:
+        yield heading("WARNINGS")
+    for said in found:
         yield Padding(Text(f"• {printable(said.message)}", "yellow"), (0, 0, 0, 2))
 
 
@@ -165,7 +174,7 @@ def _outputs(plan: Plan) -> Iterator[RenderableType]:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for name, value in plan.outputs.items():
         table.add_row(printable(name), Text(written(value)))
-    yield _heading("OUTPUTS")
+    yield heading("OUTPUTS")
     yield Padding(table, (0, 0, 0, 2))
 
 
@@ -191,7 +200,7 @@ def _one(plan: Plan, resource: Resource) -> Iterator[RenderableType]:
         if value:
             table.add_row(Text(name, "dim"), Text(printable(value), overflow="fold"))
     yield Padding(table, (0, 0, 0, 2))
-    yield _heading("INPUTS")
+    yield heading("INPUTS")
     yield from (Text(f"  {printable(line)}") for line in _inputs(resource.inputs, ""))
 
 

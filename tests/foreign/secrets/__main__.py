@@ -16,7 +16,11 @@ random.RandomPet(
 random.RandomPet(
     "unmarked", prefix=from_config, keepers={"inside": f"postgres://{from_config}@host", from_config: "key"}
 )
-random.RandomPet("structured", keepers=pulumi.Output.secret({"user": "app", "deep": {"password": CANARY}}))
+pulumi.CustomResource(
+    "parcel:index:Parcel",
+    "structured",
+    {"keepers": pulumi.Output.secret({"user": "app", "deep": {"password": CANARY}})},
+)
 random.RandomPet("derived", keepers={"length": secret.apply(len)})
 
 print("printed", CANARY, from_config, repr(CANARY))

@@ -1,4 +1,4 @@
-"""The two sides of a rehearsal out of a git checkout: a commit, and the working tree as git sees it.
+"""The two sides of a change out of a git checkout: a commit, and the working tree as git sees it.
 
 The checkout is only read: its files, index, HEAD and list of worktrees stay as they are. A commit is exported
 through an index of our own, not by `git archive`, which leaves out what `.gitattributes` marks export-ignore.
@@ -14,7 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plimsoll.rehearse.failure import RehearsalError
+from typing_extensions import override
+
+from plimsoll.checkout.failure import CheckoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +44,14 @@ _SETTINGS: Final = ("core.fsmonitor=false", "core.splitIndex=false", "core.spars
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit to rehearse from: its full hash, and the words for it that a reader knows."""
+    """A commit to compare with: its full hash, and the words for it that a reader knows."""
 
     sha: str
     label: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.label} ({self.sha[:12]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Checkout:
     def base(self, ref: str | None) -> Commit:
         """The commit that `ref` names; without one, where HEAD left the default branch.
 
-        Raises RehearsalError with what to fetch, or with the nearest name.
+        Raises CheckoutError with what to fetch, or with the nearest name.
         """
         if ref is not None:
             return Commit(self._commit(ref), ref)
@@ -65,10 +71,10 @@ class Checkout:
         self._commit("HEAD")
         found = _try(self.root, "merge-base", "HEAD", branch)
         if found is None:
-            raise self._shallow() or RehearsalError(
-                "rehearse/merge-base",
+            raise self._shallow() or CheckoutError(
+                "checkout/merge-base",
                 f"HEAD and {branch} have no commit in common",
-                "name what to rehearse from: --from REF",
+                "name the commit to begin from: --from REF",
             )
         return Commit(found, f"the merge base with {branch}")
 
@@ -92,8 +98,8 @@ class Checkout:
             return
         if _try(submodule, "cat-file", "-e", f"{sha}^{{commit}}") is None:
             where = submodule.relative_to(self.root)
-            raise RehearsalError(
-                "rehearse/submodule",
+            raise CheckoutError(
+                "checkout/submodule",
                 f"the submodule {where} does not have the commit {sha[:12]} that it was at",
                 f"fetch it: git -C {where} fetch origin {sha}",
             )
@@ -123,21 +129,21 @@ class Checkout:
             return found
         if ref == "HEAD":
             message = f"{self.root} has no commit yet"
-            raise RehearsalError("rehearse/no-commit", message, "commit what is deployed today")
+            raise CheckoutError("checkout/no-commit", message, "commit what is deployed today")
         names = (_try(self.root, "for-each-ref", "--format=%(refname:short)") or "").splitlines()
         near = get_close_matches(ref, names, n=1)
         if not near and (shallow := self._shallow()) is not None:
             raise shallow
         remedy = f"did you mean {near[0]}?" if near else "name a branch, a tag or a commit that is here"
-        raise RehearsalError("rehearse/ref", f"there is no commit {ref} in {self.root}", remedy)
+        raise CheckoutError("checkout/ref", f"there is no commit {ref} in {self.root}", remedy)
 
-    def _shallow(self) -> RehearsalError | None:
+    def _shallow(self) -> CheckoutError | None:
         """What to fetch, where history was left out."""
         if _try(self.root, "rev-parse", "--is-shallow-repository") != "true":
             return None
-        return RehearsalError(
-            "rehearse/shallow",
-            "this is a shallow clone, which lacks the commit to rehearse from",
+        return CheckoutError(
+            "checkout/shallow",
+            "this is a shallow clone, which lacks the commit to begin from",
             f"fetch the history: git fetch --unshallow {self._remote()} "
             "(GitHub Actions: fetch-depth: 0 for actions/checkout)",
         )
@@ -156,27 +162,27 @@ class Checkout:
             if _try(self.root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") is not None:
                 return name
         self._commit("HEAD")
-        raise self._shallow() or RehearsalError(
-            "rehearse/default-branch",
+        raise self._shallow() or CheckoutError(
+            "checkout/default-branch",
             f"the default branch is not known here: there is no {remote}/HEAD, main or master",
-            f"name what to rehearse from, --from REF, or: git remote set-head {remote} --auto",
+            f"name the commit to begin from, --from REF, or: git remote set-head {remote} --auto",
         )
 
 
 def find_checkout(folder: Path) -> Checkout:
-    """The checkout that `folder` belongs to. Raises RehearsalError where there is none, or no git."""
+    """The checkout that `folder` belongs to. Raises CheckoutError where there is none, or no git."""
     try:
         return Checkout(Path(git(folder, "rev-parse", "--show-toplevel")))
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip()
         if "not a git repository" not in said:  # As for a folder of another owner, which git explains well.
-            raise RehearsalError("rehearse/git", said.splitlines()[0], "see what git says") from None
-        message = f"{folder.absolute()} is in no git checkout, so there is nothing to rehearse from"
+            raise CheckoutError("checkout/git", said.splitlines()[0], "see what git says") from None
+        message = f"{folder.absolute()} is in no git checkout, so there is no commit to begin from"
         remedy = "go to the project's checkout, or make one: git init && git add . && git commit"
-        raise RehearsalError("rehearse/no-checkout", message, remedy) from None
+        raise CheckoutError("checkout/no-checkout", message, remedy) from None
     except FileNotFoundError:
         message = "there is no git here, which knows what the change is"
-        raise RehearsalError("rehearse/no-git", message, "install git") from None
+        raise CheckoutError("checkout/no-git", message, "install git") from None
 
 
 def other_packages(before: Path, after: Path, project: Path) -> tuple[str, ...]:

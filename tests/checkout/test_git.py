@@ -1,4 +1,4 @@
-"""The two sides of a rehearsal: a commit, and the working tree as git sees it."""
+"""The two sides of a change: a commit, and the working tree as git sees it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.rehearse.checkout import Checkout, Commit, find_checkout, other_packages, relink
-from plimsoll.rehearse.failure import RehearsalError
+from plimsoll.checkout.failure import CheckoutError
+from plimsoll.checkout.git import Checkout, Commit, find_checkout, other_packages, relink
 from tests.rehearse.conftest import Repository, tree
 
 
-def refused(act) -> RehearsalError:
-    with pytest.raises(RehearsalError) as caught:
+def refused(act) -> CheckoutError:
+    with pytest.raises(CheckoutError) as caught:
         act()
     return caught.value
 
@@ -53,13 +53,13 @@ def test_an_unknown_name_is_told_the_nearest(repository: Repository):
     repository.commit({"a": "1"})
     repository.git("branch", "release-2026")
     error = refused(lambda: Checkout(repository.root).base("release-2062"))
-    assert (error.rule, error.remedy) == ("rehearse/ref", "did you mean release-2026?")
+    assert (error.rule, error.remedy) == ("checkout/ref", "did you mean release-2026?")
 
 
 @pytest.mark.parametrize("name", ["--output=x", "-h", "", "HEAD:a", "nothing..HEAD"])
 def test_a_name_is_never_an_option_nor_anything_but_a_commit(repository: Repository, name: str):
     repository.commit({"a": "1"})
-    assert refused(lambda: Checkout(repository.root).base(name)).rule == "rehearse/ref"
+    assert refused(lambda: Checkout(repository.root).base(name)).rule == "checkout/ref"
     assert not (repository.root / "x").exists()
 
 
@@ -73,7 +73,7 @@ def test_a_shallow_clone_is_told_what_to_fetch(repository: Repository, tmp_path:
     repository.git("clone", "--quiet", "--depth=1", "--branch=feature", source, str(clone))
     for ref in (None, "v1", "0123456789abcdef"):
         error = refused(lambda ref=ref: Checkout(clone).base(ref))
-        assert error.rule == "rehearse/shallow"
+        assert error.rule == "checkout/shallow"
         assert "git fetch --unshallow origin" in error.remedy
 
 
@@ -81,28 +81,28 @@ def test_branches_without_a_common_commit_need_a_name(repository: Repository):
     repository.commit({"a": "1"})
     repository.git("switch", "--quiet", "--orphan", "other")
     repository.commit({"b": "1"})
-    assert refused(lambda: Checkout(repository.root).base(None)).rule == "rehearse/merge-base"
+    assert refused(lambda: Checkout(repository.root).base(None)).rule == "checkout/merge-base"
 
 
 def test_no_commit_yet(repository: Repository):
-    assert refused(lambda: Checkout(repository.root).base(None)).rule == "rehearse/no-commit"
+    assert refused(lambda: Checkout(repository.root).base(None)).rule == "checkout/no-commit"
 
 
 def test_no_default_branch_known(repository: Repository):
     repository.git("switch", "--quiet", "--create", "solo")
     repository.commit({"a": "1"})
     error = refused(lambda: Checkout(repository.root).base(None))
-    assert error.rule == "rehearse/default-branch"
+    assert error.rule == "checkout/default-branch"
     assert "--from REF" in error.remedy
 
 
 def test_no_checkout(tmp_path: Path):
-    assert refused(lambda: find_checkout(tmp_path)).rule == "rehearse/no-checkout"
+    assert refused(lambda: find_checkout(tmp_path)).rule == "checkout/no-checkout"
 
 
 def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert refused(lambda: find_checkout(tmp_path)).rule == "rehearse/no-git"
+    assert refused(lambda: find_checkout(tmp_path)).rule == "checkout/no-git"
 
 
 def test_a_hooks_environment_names_another_checkout(
@@ -153,7 +153,7 @@ def test_a_submodules_missing_commit_is_said_with_what_to_fetch(repository: Repo
     repository.git("commit", "--quiet", "--message", "a commit that is not here")
     sha = repository.git("rev-parse", "HEAD")
     error = refused(lambda: Checkout(repository.root).export(Commit(sha, "then"), tmp_path / "base"))
-    assert (error.rule, f"git -C lib fetch origin {missing}" in error.remedy) == ("rehearse/submodule", True)
+    assert (error.rule, f"git -C lib fetch origin {missing}" in error.remedy) == ("checkout/submodule", True)
 
 
 # What the working tree holds --------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A virtual environment with the packages of the user's, and with the project's own modules from elsewhere.
 
 A project installed editable is found in the user's working tree by whoever imports it, wherever the importer
-stands: the commit would be rehearsed with today's modules. To put the copy first on PYTHONPATH is not enough:
+stands: the commit would be run with today's modules. To put the copy first on PYTHONPATH is not enough:
 a module that only the working tree has, or a package that was without `__init__.py`, is still found there.
 So the environment here has the user's packages on its path but not the user's `.pth` files; it has copies of
 those, in which whatever led into the checkout leads into the copy.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from plimsoll.rehearse.failure import RehearsalError
+from plimsoll.checkout.failure import CheckoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Moved:
 def shadow(interpreter: Path, moved: Moved, folder: Path) -> Path:
     """Make the virtual environment `folder` beside that of `interpreter`, and give its interpreter.
 
-    Raises RehearsalError where the interpreter cannot be asked, or has no Pulumi SDK.
+    Raises CheckoutError where the interpreter cannot be asked, or has no Pulumi SDK.
     """
     found = _probe(interpreter, folder.parent)
     folders = tuple(Path(one) for one in found["folders"])
@@ -109,11 +109,11 @@ def _probe(interpreter: Path, directory: Path) -> dict[str, Any]:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         because = said[-1] if said else type(error).__name__
         message = f"{interpreter} cannot be started: {because}"
-        raise RehearsalError("rehearse/interpreter", message, remedy) from None
+        raise CheckoutError("checkout/interpreter", message, remedy) from None
     if not found["pulumi"]:
         message = f"{interpreter} has no Pulumi SDK"
         remedy = f"install the project's requirements there: {interpreter} -m pip install -r requirements.txt"
-        raise RehearsalError("rehearse/no-pulumi", message, remedy)
+        raise CheckoutError("checkout/no-pulumi", message, remedy)
     return found
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.rehearse.failure import RehearsalError
-from plimsoll.rehearse.python import Moved, search_path, shadow
+from plimsoll.checkout.failure import CheckoutError
+from plimsoll.checkout.python import Moved, search_path, shadow
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +162,14 @@ def bare(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "rule"),
     [
-        (lambda folder: folder / "nowhere", "rehearse/interpreter"),
-        (lambda folder: script(folder, "#!/bin/sh\necho broken >&2; exit 3\n"), "rehearse/interpreter"),
-        (lambda folder: script(folder, "#!/bin/sh\necho hello\n"), "rehearse/interpreter"),
-        (bare, "rehearse/no-pulumi"),
+        (lambda folder: folder / "nowhere", "checkout/interpreter"),
+        (lambda folder: script(folder, "#!/bin/sh\necho broken >&2; exit 3\n"), "checkout/interpreter"),
+        (lambda folder: script(folder, "#!/bin/sh\necho hello\n"), "checkout/interpreter"),
+        (bare, "checkout/no-pulumi"),
     ],
     ids=["absent", "fails", "is-no-python", "has-no-sdk"],
 )
 def test_an_interpreter_of_no_use_is_refused(make, rule: str, tmp_path: Path):
-    with pytest.raises(RehearsalError) as caught:
+    with pytest.raises(CheckoutError) as caught:
         shadow(make(tmp_path), Moved(tmp_path, tmp_path), tmp_path / "python")
     assert (caught.value.rule, bool(caught.value.remedy)) == (rule, True)

@@ -1,0 +1,53 @@
+"""Everything that is said of two plans of one environment, for the reports. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll.preview.difference import Difference, difference
+from plimsoll.preview.promises_difference import (
+    ConnectionsDifference,
+    FlowDifference,
+    connections_difference,
+    flow_differences,
+)
+
+if TYPE_CHECKING:
+    from plimsoll.preview.difference import Forcing
+    from plimsoll.preview.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between two plans, from promises to resources.
+
+    `against` says in a reader's words what the plan is compared with, and `tells` is the command that knows
+    what nobody was asked here; "" where everything is known.
+    """
+
+    difference: Difference
+    flows: tuple[FlowDifference, ...]
+    connections: ConnectionsDifference
+    against: str
+    tells: str
+    seconds: float
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is compared."""
+        return self.difference.after
+
+
+def compare(
+    before: Plan | None, after: Plan, forcing: Forcing, *, against: str, tells: str = "", seconds: float
+) -> Comparison:
+    """Compare two plans; without the first everything is new. `seconds` is how long the two took to make."""
+    return Comparison(
+        difference(before, after, forcing),
+        flow_differences(before, after),
+        connections_difference(before, after),
+        against,
+        tells,
+        seconds,
+    )
