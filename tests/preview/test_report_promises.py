@@ -276,7 +276,7 @@ class TestAtATerminal:
             return text(report(plan(resource(SERVICE, "api", {"traffics": [*targets]}))))
 
         assert "traffic 100 % latest, 0 % api-7 (old)" in shown(latest, older)
-        assert "traffic" not in shown(latest)
+        assert "traffic 100" not in shown(latest)
         assert "traffic [known after the update] % latest" in shown({**latest, "percent": UNKNOWN})
 
     def test_markup_in_a_program_s_own_words_is_only_text(self):
