@@ -179,11 +179,12 @@ class Masked:
                 self._mask.learn([request.config[key]] if key in request.config else ())
             try:
                 answer = handler(request, context)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # an exit from a thread would leave the call unanswered
                 if context.code() is not None:  # it said itself what is wrong, by `abort`
                     raise
                 sys.excepthook(type(error), error, error.__traceback__)
-                said = self._mask.text(f"Exception calling application: {error}")
+                what = f"sys.exit({error.code})" if isinstance(error, SystemExit) else error
+                said = self._mask.text(f"Exception calling application: {what}")
                 context.abort(grpc.StatusCode.UNKNOWN, said)
                 raise AssertionError("abort raises") from None
             self._mask.message(answer)

@@ -48,11 +48,12 @@ if TYPE_CHECKING:
 
     from plimsoll.checkout.git import Commit
     from plimsoll.engine.errors import EngineError
-    from plimsoll.engine.events import Event, PolicyViolation
+    from plimsoll.engine.events import Event
     from plimsoll.engine.find import Installation
     from plimsoll.engine.run import Ran
     from plimsoll.localcloud.faults import Fault, Faults
     from plimsoll.localcloud.state import Record
+    from plimsoll.preview.plan import PolicyViolation
     from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.files import Environment
     from plimsoll.rehearse.living import Live
