@@ -20,6 +20,7 @@ import re
 import runpy
 import sys
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -156,7 +157,8 @@ class Mask:
         """Mask what people read of an answer, in place."""
         for field, content in message.ListFields():
             if field.message_type is not None:
-                if field.message_type.full_name != PROPERTIES:
+                # A map has settings for machines in it: a pack's own `initial_config`.
+                if field.message_type.full_name != PROPERTIES and not isinstance(content, Mapping):
                     for one in [content] if hasattr(content, "ListFields") else content:
                         self.message(one)
             elif field.name in FOR_PEOPLE:

@@ -93,8 +93,8 @@ def reconcile(
     for given in configurations:
         all_ = given.get("all")
         if all_ is not None and all_.level:
-            for name in settings:
-                settings[name] = replace(settings[name], level=all_.level)
+            for name, one in settings.items():
+                settings[name] = replace(one, level=all_.level)
         for name, one in given.items():
             if name in settings:
                 known = settings[name]
