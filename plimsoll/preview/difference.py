@@ -136,7 +136,7 @@ def difference(before: Plan | None, after: Plan, forcing: Forcing) -> Difference
     former: dict[str, tuple[str, ...]] = {}
     moved: dict[str, str] = {}
     for resource in after.resources:
-        former[resource.urn] = former_urns(resource, former)
+        former[resource.urn] = _former_urns(resource, former)
         candidates = (resource.urn, *former[resource.urn])
         urn = next((one for one in candidates if one in old), None)
         pairs.append((old.pop(urn) if urn is not None else None, resource))
@@ -152,7 +152,7 @@ def difference(before: Plan | None, after: Plan, forcing: Forcing) -> Difference
     return Difference(before, after, tuple(changed), sum(one is None for one in found))
 
 
-def former_urns(resource: Resource, former: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _former_urns(resource: Resource, former: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Every URN that an alias of the resource or of its parents names, as the engine derives them.
 
     (`pkg/resource/deploy/step_generator.go`, `generateAliases`; a child whose name starts with its parent's

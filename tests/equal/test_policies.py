@@ -28,7 +28,7 @@ pytestmark = pytest.mark.engine
 RULES = Path(__file__).parent / "rules"
 
 
-@pytest.mark.parametrize("name", ["dev", "vault", "components"])
+@pytest.mark.parametrize("name", ["dev", "vault", "components", "renamed"])
 def test_policies_say_the_same_offline_and_on_the_engine(name: str, tmp_path: Path):
     root = tmp_path.resolve() / "project"
     copy(CASES[name], root)
@@ -45,7 +45,12 @@ def test_policies_say_the_same_offline_and_on_the_engine(name: str, tmp_path: Pa
         engine = Engine(find(), workspace)
         engine.require(["stack", "init", "dev"], cwd=root)
         folder = root / "policies"
-        arguments = ["--policy-pack", str(folder), "--policy-pack-config", str(folder / "config" / "dev.json")]
+        arguments = [
+            "--policy-pack",
+            str(folder),
+            "--policy-pack-config",
+            str(folder / "config" / "dev.json"),
+        ]
         ran = engine.run(["preview", *arguments], cwd=root)
     assert ran.violations, ran.stdout + ran.stderr
     assert offline.policies is not None

@@ -86,19 +86,16 @@ class PackProcess:
         began = exited = silent = False
         while not (exited and silent):
             kind, news = self._guest.news.get()
-            if kind == "record" and not began:
-                began = True
-                self._news.put(("port", news.decode(errors="replace").strip()))
-            elif kind == "record":
-                with contextlib.suppress(ValueError):
-                    said = json.loads(news)
-                    if isinstance(said, dict) and said.get("event") == "where":
-                        self._news.put(("where", said))
-                        continue
-                self._printed.feed(news)
-            else:
+            if kind != "record":
                 exited, silent = exited or kind == "exit", silent or kind == "silence"
                 self._news.put((kind, news))
+            elif (where := _where(news)) is not None:
+                self._news.put(("where", where))
+            elif began:
+                self._printed.feed(news)
+            else:
+                began = True
+                self._news.put(("port", news.decode(errors="replace").strip()))
 
     def connect(self) -> None:
         """Wait for the pack to serve; the time for all its answers runs from now. Raises PreviewError."""
@@ -186,3 +183,12 @@ class PackProcess:
         last = next((line.strip() for line in reversed(words) if line.strip()), "")
         message = f"The policy pack {self.name} {what}" + (f": {last[:200]}" if last else "")
         return PreviewError(Failure.POLICY_PACK, message, remedy=remedy, program_output=words)
+
+
+def _where(line: bytes) -> dict[str, Any] | None:
+    """The answer to "where are you", if a line is one."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.get("event") == "where" else None

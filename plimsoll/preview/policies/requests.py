@@ -23,7 +23,6 @@ from plimsoll.preview.decode import (
     hide_placeholders,
     mark_secret,
 )
-from plimsoll.preview.difference import former_urns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -64,10 +63,8 @@ def questions(
     to judge. `config` are the stack's values by full key, those of `secret_keys` secret.
     """
     asked: dict[str, Question] = {}
-    former: dict[str, tuple[str, ...]] = {}
     known = {resource.urn: resource for resource in resources}
     for urn, resource in known.items():
-        former[urn] = former_urns(resource, former)
         if resource.read:
             continue
         provider = _provider_of(resource, asked, config, secret_keys)
@@ -76,7 +73,7 @@ def questions(
             type=resource.type,
             name=resource.name,
             properties=engine_form(inputs_of(declarations[urn].request)),
-            options=_options(resource, former[urn]),
+            options=_options(resource),
             provider=provider,
         )
         if resource.type.startswith(PROVIDER_TYPE):
@@ -230,7 +227,8 @@ def _configure(
             mark_secret(properties.fields[name])
 
 
-def _options(resource: Resource, aliases: Iterable[str]) -> analyzer_pb2.AnalyzerResourceOptions:
+def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
+    """The options. Of aliases the engine tells those alone by which it found what is deployed already."""
     given = resource.options
     made = analyzer_pb2.AnalyzerResourceOptions(
         protect=given.protect,
@@ -238,7 +236,6 @@ def _options(resource: Resource, aliases: Iterable[str]) -> analyzer_pb2.Analyze
         deleteBeforeReplace=bool(given.delete_before_replace),
         deleteBeforeReplaceDefined=given.delete_before_replace is not None,
         additionalSecretOutputs=given.additional_secret_outputs,
-        aliases=aliases,
         parent=resource.parent or "",
     )
     made.customTimeouts.SetInParent()
