@@ -141,10 +141,11 @@ def _preview(
     if error:
         error.resources, error.diagnostics, error.program_output = resources, diagnostics, program_output
         raise error
-    policies = None
+    policies, warnings = None, ()
     if judge is not None:
         in_order = _in_order(arrived, record)
         policies = judge.ask(in_order, monitor.declarations, monitor.outputs, decoder, mask)
+        warnings = judge.warnings
     return Plan(
         project=job.project,
         stack=job.stack,
@@ -152,7 +153,7 @@ def _preview(
         knows_state=False,
         resources=resources,
         outputs=mask.properties(outputs),
-        diagnostics=(*diagnostics, *inputs.advice),
+        diagnostics=(*diagnostics, *inputs.advice, *warnings),
         program_output=program_output,
         seconds=time.monotonic() - began,
         sdk_version=record["sdk"],

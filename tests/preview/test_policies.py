@@ -132,7 +132,7 @@ def test_the_report_has_the_policies_with_places(objected: Plan):
     with console.capture() as captured:
         console.print(report(objected))
     text = "\n".join(map(str.rstrip, captured.get().splitlines()))
-    assert "POLICIES  4 of rules asked · 2 mandatory · 3 advisory · 1 resources would be changed" in text
+    assert "POLICIES  4 of rules asked · 2 mandatory · 3 advisory · 1 resource would be changed" in text
     assert "MANDATORY  must  first  __main__.py:6" in text
     assert "advisory  whole  the whole stack\n" in text
     assert "would be changed by policy mend: second  __main__.py:7\n      keepers.first" in text
@@ -265,6 +265,12 @@ def test_a_wrong_configuration_is_refused_with_its_file(config: object, words: s
     (fault,) = caught.value.faults
     assert words in fault.message
     assert str(fault.file).endswith("policies/config/dev.json")
+
+
+def test_a_policy_that_is_configured_and_does_not_exist_is_a_warning(tmp_path: Path):
+    plan = judged(project(tmp_path, HEAD + SCHEMA, config={"seized": "mandatory"}))
+    (warning,) = plan.diagnostics
+    assert "does not have: seized" in warning.message
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,14 @@ from plimsoll.paths import write_path
 from plimsoll.preview.decode import MASKED
 from plimsoll.preview.difference import walk
 from plimsoll.preview.failure import Failure, PreviewError
-from plimsoll.preview.plan import STACK_TYPE, PolicyResults, PolicyViolation, Remediation
+from plimsoll.preview.plan import (
+    STACK_TYPE,
+    Diagnostic,
+    PolicyResults,
+    PolicyViolation,
+    Remediation,
+    Severity,
+)
 from plimsoll.preview.policies.configuration import (
     ConfigurationError,
     PolicyInfo,
@@ -48,12 +55,17 @@ INTEREST: Final = ("failed", "mandatory", "advisory")
 
 
 class Judge:
-    """A pack that starts at once and is asked once; leaving it ends everything that the pack started."""
+    """A pack that starts at once and is asked once; leaving it ends everything that the pack started.
+
+    `warnings`, once it was asked, are of what the engine passes over. Raises SettingsError for a
+    configuration that is none, PreviewError where the pack's interpreter cannot be started.
+    """
 
     def __init__(self, job: ProgramJob, pack: PolicyPack, directory: Path) -> None:
         self._job, self._pack = job, pack
         self._given = _configuration(pack)
         self._process = PackProcess(pack, job.root.absolute(), directory, job.timeout)
+        self.warnings: tuple[Diagnostic, ...] = ()
         self._name = pack.shown
         self._settings: dict[str, PolicySettings] = {}
         self._configurable = False
@@ -146,6 +158,10 @@ class Judge:
             if self._given:
                 raise _refusal(f'policy pack "{self._name}" does not support config', self._pack)
             return {policy.name: PolicySettings(policy.level) for policy in policies}
+        unknown = sorted(self._given.keys() - {"all", *(policy.name for policy in policies)})
+        said = f"{self._pack.shown_config} configures policies that {self._name} does not have:"
+        if unknown:  # the engine says nothing of them
+            self.warnings = (Diagnostic(Severity.WARNING, f"{said} {', '.join(unknown)}"),)
         try:
             return reconcile(policies, initial, self._given)
         except ConfigurationError as error:

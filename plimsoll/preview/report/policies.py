@@ -54,7 +54,7 @@ def _counts(said: PolicyResults) -> str:
     levels = [one.level for one in said.violations]
     parts = [f"{levels.count(level)} {words}" for level, words in _COUNTED.items() if level in levels]
     changed = len({one.urn for one in said.remediations})
-    parts += [f"{changed} resources would be changed"] if changed else []
+    parts += [f"{changed} resource{'s' if changed > 1 else ''} would be changed"] if changed else []
     return " · ".join([f"{said.asked} of {printable(said.pack)} asked", *(parts or ["nothing to object to"])])
 
 
