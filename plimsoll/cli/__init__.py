@@ -65,8 +65,20 @@ def preview(
             show_default=False,
         ),
     ] = None,
+    policy_pack: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy-pack",
+            metavar="DIR",
+            help="The policy pack to run; by default policies/, where it is there.",
+            show_default=False,
+        ),
+    ] = None,
+    policy_config: options.PolicyConfig = None,
+    no_policies: Annotated[bool, typer.Option("--no-policies", help="Run no policy pack.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
+        float,
+        typer.Option(min=1, metavar="SECONDS", help="How long the program, and then its policies, may take."),
     ] = 120,
     debug: Annotated[
         bool, typer.Option("--debug", help="On failure, show the program's whole traceback.")
@@ -81,11 +93,17 @@ def preview(
 
     With --against it shows what differs from another commit, whose program is run beside your checkout; with
     --from-json what the engine found out about a real account.
-    """
-    from plimsoll.cli.preview import Asked, run  # noqa: PLC0415
 
+    The policies of `policies/` judge what is declared, as the engine has them judge.
+
+    Exit codes: 0 done; 1 the connections do not fit, or a mandatory policy is broken (or any policy raises);
+    2 wrong input, or a program or policy pack that failed.
+    """
+    from plimsoll.cli.preview import Asked, Policies, run  # noqa: PLC0415
+
+    policies = Policies(policy_pack, policy_config, no_policies)
     run(
-        Asked(environment, project, resource, against, from_json),
+        Asked(environment, project, resource, against, from_json, policies),
         timeout=timeout,
         debug=debug,
         as_json=as_json,

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.checkout.git import Commit
-    from plimsoll.engine.events import PolicyViolation
     from plimsoll.engine.run import Ran
     from plimsoll.localcloud.faults import Fault
     from plimsoll.localcloud.state import Record
+    from plimsoll.preview.plan import PolicyViolation
     from plimsoll.rehearse.changes import Changes
     from plimsoll.rehearse.files import Environment
     from plimsoll.rehearse.living import Live
