@@ -420,7 +420,9 @@ app.add_typer(slo, name="slo")
 def slo_simulate(
     environment: options.OptionalEnvironment = None,
     *,
-    flow: Annotated[str, typer.Option("--flow", "-f", metavar="F", help="The flow, as Pulumi.yaml names it.")],
+    flow: Annotated[
+        str, typer.Option("--flow", "-f", metavar="F", help="The flow, as Pulumi.yaml names it.")
+    ],
     outage: Annotated[
         str | None,
         typer.Option(metavar="SHARE/FOR", help="Requests that fail: 100%/60s.", show_default=False),
@@ -486,7 +488,8 @@ def slo_simulate(
 @slo.command("lint")
 def slo_lint(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSON as the API has it, one or many (`-`: standard input).")
+        Path,
+        typer.Argument(metavar="FILE", help="JSON as the API has it, one or many (`-`: standard input)."),
     ],
     *,
     as_json: options.Json = False,

@@ -76,7 +76,9 @@ def _tier(drawing: drawsvg.Drawing, one: Played, outcome: Outcome, frame: _Frame
     colour, tier = _COLOURS.get(outcome.tier.name, _INK), outcome.tier
     instants = [frame.horizon * point / _POINTS for point in range(_POINTS + 1)]
     seen = shares(one.timeline, tier.long, instants, delay=delay)
-    points = [at for when, share in zip(instants, seen, strict=True) for at in (frame.x(when), frame.y(share))]
+    points = [
+        at for when, share in zip(instants, seen, strict=True) for at in (frame.x(when), frame.y(share))
+    ]
     drawing.append(drawsvg.Lines(*points, fill="none", stroke=colour, stroke_width=1.5))
     level, right = frame.y(tier.threshold(outcome.objective)), frame.x(frame.horizon)
     drawing.append(drawsvg.Line(_LEFT, level, right, level, stroke=colour, stroke_dasharray="4 3"))

@@ -244,9 +244,7 @@ def _firing(
     return found
 
 
-def _positive(
-    began: Fraction, left: Fraction, ended: Fraction, right: Fraction
-) -> tuple[Fraction, Fraction]:
+def _positive(began: Fraction, left: Fraction, ended: Fraction, right: Fraction) -> tuple[Fraction, Fraction]:
     """Where a straight line from `left` to `right` is above zero; nowhere: it ends before it begins."""
     if left <= 0 and right <= 0:
         return ended, began

@@ -60,7 +60,9 @@ def parse_dispersion(text: str) -> Decimal:
     except InvalidOperation:
         dispersion = Decimal("NaN")
     if not dispersion.is_finite() or not 1 <= dispersion <= 1000:
-        raise ValueError(f"{shown(text)!r} does not say how many failures come together on average: 1 to 1000")
+        raise ValueError(
+            f"{shown(text)!r} does not say how many failures come together on average: 1 to 1000"
+        )
     return dispersion
 
 
@@ -113,7 +115,11 @@ def _moment(row: dict[str | None, object]) -> Moment:
         raise ValueError("slow and stalled are shares of the same requests: 100 % together at most")
     rate = cells.get("requests_per_hour", "")
     return Moment(
-        Fraction(seconds), errors, slow, stalled, requests_per_hour=Fraction(parse_rate(rate)) if rate else None
+        Fraction(seconds),
+        errors,
+        slow,
+        stalled,
+        requests_per_hour=Fraction(parse_rate(rate)) if rate else None,
     )
 
 

@@ -93,7 +93,9 @@ def burn_rate(text: str) -> BurnRate | None:
         return None
     arguments = [(kind, word) for kind, word in _tokens(match[2]) if word != ","]
     if any(kind != "string" for kind, _ in arguments):
-        raise FilterError('a selector\'s arguments are quoted: the SLO\'s name, and a lookback such as "3600s"')
+        raise FilterError(
+            "a selector's arguments are quoted: the SLO's name, and a lookback such as \"3600s\""
+        )
     words = [word[1:-1] for _, word in arguments]
     if not words or _SLO.fullmatch(words[0]) is None:
         raise FilterError("its first argument is projects/P/services/S/serviceLevelObjectives/O")
