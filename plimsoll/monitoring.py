@@ -1,7 +1,7 @@
 """The one user of google-cloud-monitoring: its message classes, which parse JSON as strictly as Google does.
 
-They know every field and type, and hardly a rule: a goal of 5 and the filter "nonsense" pass. The rules are in
-`plimsoll.slo.lint`.
+They know every field and type, and hardly a rule: a goal of 5 and the filter "nonsense" pass. The rules are
+in `plimsoll.slo.lint`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fractions import Fraction
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from plimsoll.limits import Problem
     from plimsoll.settings.model import Settings
     from plimsoll.slo.compile import Compiled
+    from plimsoll.slo.lint.places import Places
     from plimsoll.slo.simulation import Moment
 
 T = TypeVar("T")
@@ -185,20 +187,13 @@ def lint(file: Path, *, as_json: bool) -> None:
 
     name = Path("standard input") if str(file) == "-" else file
     try:
-        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text("utf-8-sig")
-        content, places = read(text)
+        content, places = _document(file, name)
         slos, policies = documents(content)
         findings = judge(content)
-    except OSError as error:
-        refuse([Fault(str(error.strerror), file=name, rule="slo-lint/file")], as_json=as_json)
-    except RecursionError:
-        refuse([Fault("it is nested too deeply", file=name, rule="slo-lint/file")], as_json=as_json)
-    except json.JSONDecodeError as error:
-        said = Fault(f"this is no JSON: {error.msg}", name, error.lineno, error.colno, rule="slo-lint/json")
-        refuse([said], as_json=as_json)
-    except ValueError as error:  # of the content, and of bytes that are no text
-        said = "the file is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        refuse([Fault(said, file=name, rule="slo-lint/file")], as_json=as_json)
+    except SettingsError as error:
+        refuse(error.faults, as_json=as_json)
+    except ValueError as error:
+        refuse([Fault(str(error), file=name, rule="slo-lint/file")], as_json=as_json)
 
     def at(fault: Fault, path: tuple[str | int, ...]) -> Fault:
         key = key_path(["", *path]).lstrip(".") if path else None
@@ -227,6 +222,21 @@ def lint(file: Path, *, as_json: bool) -> None:
             f"about: {len(faults) - len(errors)}"
         )
     raise typer.Exit(Exit.BROKEN if errors else Exit.DONE)
+
+
+def _document(file: Path, name: Path) -> tuple[object, Places]:
+    """Read JSON from a file or from standard input. Raises SettingsError."""
+    try:
+        return read(sys.stdin.buffer.read().decode() if str(file) == "-" else file.read_text("utf-8-sig"))
+    except OSError as error:
+        fault = Fault(str(error.strerror), file=name, rule="slo-lint/file")
+    except UnicodeDecodeError:
+        fault = Fault("the file is not UTF-8 text", file=name, rule="slo-lint/file")
+    except RecursionError:
+        fault = Fault("it is nested too deeply", file=name, rule="slo-lint/file")
+    except json.JSONDecodeError as error:
+        fault = Fault(f"this is no JSON: {error.msg}", name, error.lineno, error.colno, rule="slo-lint/json")
+    raise SettingsError([fault])
 
 
 def _fault(problem: Problem, prefix: str = "") -> Fault:

@@ -60,8 +60,8 @@ def compile_flow(
 ) -> Compiled:
     """Return availability, p95 and tail of a flow; the fast tiers page where it is `critical`.
 
-    `overrides` has, by signal and name of a tier, what replaces a row of the windows file; `None` switches the
-    tier off. `stands_on`: vendors' services as `agreements.parts` names them, against which the availability
+    `overrides` has, by signal and name of a tier, what replaces a row of the windows file; `None` switches
+    the tier off. `stands_on`: vendors' services as `agreements.parts` names them, against which the availability
     is held.
     """
     period = period or Period.rolling()

@@ -1,8 +1,8 @@
 """The one grid of histogram edges on which every latency budget lies (`data/grid.json`).
 
-It depends on no budget, so an edit of a budget makes no new metric, and any threshold on it can be judged over
-data that is stored already. Upper bounds of buckets are exclusive (google/api/distribution.proto): what is
-counted below an edge was faster than it.
+It depends on no budget, so an edit of a budget makes no new metric, and any threshold on it can be judged
+over data that is stored already. Upper bounds of buckets are exclusive (google/api/distribution.proto):
+what is counted below an edge was faster than it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def lines(played: Sequence[Played], *, horizon: Fraction) -> Iterator[str]:
             tier = outcome.tier
             bar = "".join(_cell(outcome, horizon, column) for column in range(_COLUMNS))
             above = percent(tier.threshold(one.objective))
-            yield f"  {tier.name:<6}  {tier.windows:<7}  {tier.response:<6}  > {above:<9}{bar}  {said(outcome)}"
+            head = f"  {tier.name:<6}  {tier.windows:<7}  {tier.response:<6}  > {above:<9}"
+            yield f"{head}{bar}  {said(outcome)}"
     yield f"{'':38}0{instant(horizon):>{_COLUMNS - 1}}"
 
 

@@ -3,8 +3,8 @@
 Exact, by fractions: requests and failures are taken as flows that are constant between the moments of a
 timeline, so a window's share changes along pieces of straight lines, and the instants where it crosses a
 threshold are solved for, not searched. An alert looks at them every `every` seconds. A request is counted
-`delay` seconds late: a window of L seconds then holds the L - delay before. A window without requests does not
-fire.
+`delay` seconds late: a window of L seconds then holds the L - delay before. A window without requests does
+not fire.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the API is asked for: SLOs and alert policies as plain, exact values, and as the API's JSON.
 
-Ids are explicit, so that an alert's filter is a pure function of names; user labels lead from any resource back
-to its flow. Numbers leave exact arithmetic here, as the shortest decimal that reads back the same.
+Ids are explicit, so that an alert's filter is a pure function of names; user labels lead from any resource
+back to its flow. Numbers leave exact arithmetic here, as the shortest decimal that reads back the same.
 """
 
 from __future__ import annotations

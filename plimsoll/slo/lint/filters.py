@@ -1,4 +1,4 @@
-"""Cloud Monitoring's filters as text, read as far as a lint needs: terms, selectors, and what is no filter."""
+"""Cloud Monitoring's filters as text, as far as a lint needs: terms, selectors, and what is no filter."""
 
 from __future__ import annotations
 

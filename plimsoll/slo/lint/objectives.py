@@ -122,8 +122,8 @@ def check_labels(document: Document) -> None:
             document.wrong(
                 "userLabels",
                 "labels",
-                f"label {key[:60]!r} = {str(value)[:60]!r}: keys and values are at most {fact.count('length')} "
-                "lower-case letters, digits, _ and -, and a key begins with a letter",
+                f"label {key[:60]!r} = {str(value)[:60]!r}: keys and values are at most "
+                f"{fact.count('length')} lower-case letters, digits, _ and -, and a key begins with a letter",
                 "write it so",
                 fact="user_labels",
             )
