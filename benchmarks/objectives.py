@@ -1,7 +1,7 @@
-"""How long budgets take to become SLOs and alert policies: 1 to 1,000 services of 5 flows, each with its own traffic.
+"""How long budgets take to become SLOs and alert policies: services of 5 flows, each with its own traffic.
 
-Peer: `json.dumps` of what comes out, since whatever writes these resources must at least print them. Prints seconds
-and ratios; it judges nothing.
+Peer: `json.dumps` of what comes out, since whatever writes these resources must at least print them. Prints
+seconds and ratios; it judges nothing.
 
     python -m benchmarks.objectives [--sizes 10,100,1000]
 """

@@ -61,8 +61,8 @@ def compile_flow(
     """Return availability, p95 and tail of a flow; the fast tiers page where it is `critical`.
 
     `overrides` has, by signal and name of a tier, what replaces a row of the windows file; `None` switches
-    the tier off. `stands_on`: vendors' services as `agreements.parts` names them, against which the availability
-    is held.
+    the tier off. `stands_on`: vendors' services as `agreements.parts` names them, against which the
+    availability is held.
     """
     period = period or Period.rolling()
     promised, problems = _availability(name, Fraction(budget.availability) / 100, period, stands_on)

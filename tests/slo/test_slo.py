@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817 (tables of numbers)
 from math import exp
 
 import pytest
@@ -94,7 +94,7 @@ EVENTS = [
 @pytest.mark.parametrize(
     ("goal", "days", "long", "short", "share", "event", "fires", "clears", "every"), EVENTS
 )
-def test_an_outage_fires_and_clears_to_the_second(
+def test_an_outage_fires_and_clears_to_the_second(  # noqa: PLR0917 (a row of the table)
     goal: str, days: int, long: int, short: int, share: str, event: tuple[int, str], fires, clears, every: int
 ):
     promised = objective(goal, days)
@@ -126,7 +126,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("goal", "usual", "long", "short", "share", "bad", "delay", "minutes"), TABLE)
-def test_the_simulated_table(
+def test_the_simulated_table(  # noqa: PLR0917 (a row of the table)
     goal: str, usual: str, long: int, short: int, share: str, bad: str, delay: int, minutes
 ):
     promised = objective(goal)
@@ -186,7 +186,7 @@ def test_reachable(rate: str, goal: str, *, can: bool):
 
 @pytest.mark.parametrize("goal", ["0", "1", "0.99991", "0.99999"])
 def test_goals_that_are_refused(goal: str):
-    with pytest.raises(ValueError, match="at most 99.99 %"):
+    with pytest.raises(ValueError, match=r"at most 99\.99 %"):
         objective(goal)
     assert objective("0.9999").goal == F("0.9999")
 
@@ -223,7 +223,7 @@ SAFE = [
 
 
 @pytest.mark.parametrize(("rate", "rest", "hours", "share", "poisson", "bursts"), SAFE)
-def test_traffic_from_which_a_tier_is_safe(
+def test_traffic_from_which_a_tier_is_safe(  # noqa: PLR0917 (a row of the table)
     rate: str, rest: str, hours: int, share: str, poisson: int, bursts: int
 ):
     burn = str(burn_rate(F(share), 28 * 86_400, hours * HOUR))
@@ -232,7 +232,9 @@ def test_traffic_from_which_a_tier_is_safe(
         assert found == pytest.approx(simulated, rel=0.36)
 
 
-def simulated_firings(rate: float, per_hour: float, theta: float, long: int, short: int, seed: int) -> float:
+def simulated_firings(
+    rate: float, per_hour: float, theta: float, long: int, short: int, *, seed: int
+) -> float:
     """False firings in 28 days of minutes, by throwing dice; averaged over 12 runs."""
     dice, minutes, delay, runs, fired = random.Random(seed), 28 * 1440, 4, 12, 0  # noqa: S311 (a simulation)
 
