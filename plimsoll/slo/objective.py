@@ -154,7 +154,9 @@ def percent(share: Fraction, digits: int = 4) -> str:
 
 def number(value: Fraction, digits: int = 2) -> str:
     """An exact number for people, rounded half up to `digits` after the point, without trailing zeros."""
-    scaled = int(abs(value) * 10**digits + Fraction(1, 2))
+    # By whole numbers: fractions would reduce at every step, and messages are many.
+    top, bottom = abs(value.numerator) * 10**digits, value.denominator
+    scaled = (2 * top + bottom) // (2 * bottom)
     text = f"{Decimal(scaled).scaleb(-digits):f}"
     sign = "-" if value < 0 and scaled else ""
     return sign + (text.rstrip("0").rstrip(".") if "." in text else text)

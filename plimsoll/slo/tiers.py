@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from plimsoll.limits import Problem, Severity
 from plimsoll.limits.facts import Facts
 from plimsoll.slo.false_firing import Question, expected, safe_from
 from plimsoll.slo.objective import number, percent
-from plimsoll.slo.windows import Row, windows
+from plimsoll.slo.windows import Row, Signal, windows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -142,52 +143,77 @@ def _most_sensitive(
 ) -> tuple[Fraction | None, list[_Reason]]:
     """The burn rate of the first rung that can fire and is safe, and why those before it were not taken."""
     reasons: list[_Reason] = []
+    key = _Key(objective.goal, objective.signal, objective.period.seconds)
     for share in row.shares:
-        rate = burn_rate(share, objective.period.seconds, row.long)
-        reason = _reason(objective, row, share, rate, traffic=traffic)
+        rung = _rung(key, row.long, share, float(traffic.dispersion))
+        reason = _reason(rung, row, objective.period.days, traffic)
         if reason is None:
-            return rate, reasons
+            return rung.rate, reasons
         reasons.append(reason)
     return None, reasons
 
 
-def _reason(
-    objective: Objective, row: Row, share: Fraction, rate: Fraction, *, traffic: Traffic
-) -> _Reason | None:
-    sum_ = f"{percent(share)} × {objective.period.days * 24}h / {span(row.long)} = {number(rate, 4)}"
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """What a share of the error budget comes to, whatever the traffic."""
+
+    rate: Fraction
+    sum: str
+    never: _Reason | None
+    """Why no traffic helps."""
+    question: Question | None
+    safe: int | None
+
+
+@lru_cache(maxsize=4096)
+def _rung(objective: _Key, long: int, share: Fraction, dispersion: float) -> _Rung:
+    rate = burn_rate(share, objective.period, long)
+    threshold, rest = rate * (1 - objective.goal), 1 - objective.goal
+    sum_ = f"{percent(share)} × {objective.period // _HOUR}h / {span(long)} = {number(rate, 4)}"
     if rate <= 1:
-        return _Reason("slo/burns-within-budget", f"{sum_} is no faster than the error budget allows")
-    threshold = rate * objective.error_budget
+        text = f"{sum_} is no faster than the error budget allows"
+        return _Rung(rate, sum_, _Reason("slo/burns-within-budget", text), None, None)
     if not reachable(rate, objective.goal):
-        return _Reason(
-            "slo/unreachable",
-            f"{sum_}, times {percent(objective.error_budget)} is {percent(threshold)}: "
-            "not even a full outage exceeds it",
-        )
-    if traffic.requests_per_hour is None:
-        return None
+        text = f"{sum_}, times {percent(rest)} is {percent(threshold)}: not even a full outage exceeds it"
+        return _Rung(rate, sum_, _Reason("slo/unreachable", text), None, None)
     file = windows()
     question = Question(
-        true_rate=objective.true_rate,
+        true_rate=rest * file.true_share[objective.signal],
         threshold=threshold,
-        long=row.long,
+        long=long,
         delay=file.typical_delay,
-        period=objective.period.seconds,
-        dispersion=float(traffic.dispersion),
+        period=objective.period,
+        dispersion=dispersion,
         factor=file.simulated_over_formula,
     )
-    safe = safe_from(question, file.allowed_false_firings)
-    if safe is not None and traffic.requests_per_hour >= safe:
+    return _Rung(rate, sum_, None, question, safe_from(question, file.allowed_false_firings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What of an objective its tiers depend on: the same for many flows."""
+
+    goal: Fraction
+    signal: Signal
+    period: int
+
+
+def _reason(rung: _Rung, row: Row, days: int, traffic: Traffic) -> _Reason | None:
+    """Why not to take this rung; None where it can fire and is safe."""
+    question, per_hour = rung.question, traffic.requests_per_hour
+    if question is None or per_hour is None:
+        return rung.never
+    if rung.safe is not None and per_hour >= rung.safe:
         return None
-    times = Fraction(expected(question, float(traffic.requests_per_hour)))
-    one = ceil(one_failure_fires_below(threshold, row.long))
+    times = Fraction(expected(question, float(per_hour)))
+    one = ceil(one_failure_fires_below(question.threshold, row.long))
     often = (
         f"a single failure is enough below {one} an hour"
-        if times < Fraction(file.allowed_false_firings)
-        else f"expected {number(times)} times in {objective.period} at {traffic.requests_per_hour} an hour"
+        if times < Fraction(windows().allowed_false_firings)
+        else f"expected {number(times)} times in {days} days at {per_hour} an hour"
     )
-    enough = "no traffic is enough" if safe is None else f"safe from {safe}"
-    return _Reason("slo/false-firings", f"{sum_} fires falsely: {often}, {enough}")
+    enough = "no traffic is enough" if rung.safe is None else f"safe from {rung.safe}"
+    return _Reason("slo/false-firings", f"{rung.sum} fires falsely: {often}, {enough}")
 
 
 def _explain(

@@ -275,7 +275,8 @@ def test_the_grid():
     assert list(edges) == sorted(set(edges))
     for p95 in range(50, 1001, 50):
         assert grid.tail_of(Decimal(p95) / 1000) == Decimal(p95) / 250
-    assert max(grid.at_or_above(4 * edge) / edge for edge in edges if edge <= 15) <= Decimal("4.29")
+    above = [(grid.at_or_above(4 * edge), edge) for edge in edges if edge <= 15]
+    assert all(tail is not None and tail <= Decimal("4.29") * edge for tail, edge in above)
 
 
 @pytest.mark.parametrize(
