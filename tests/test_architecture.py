@@ -43,6 +43,7 @@ PURE = [
     "plimsoll/connections.py",
     "plimsoll/cost.py",
     "plimsoll/limits",
+    "plimsoll/slo",
     "plimsoll/settings/model.py",
     "plimsoll/settings/values.py",
     "plimsoll/settings/rules",

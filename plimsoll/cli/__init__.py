@@ -426,6 +426,104 @@ def db_down(
     down(delete=delete, yes=yes, as_json=as_json, folder=project)
 
 
+slo = typer.Typer(
+    help="What budgets promise: play an outage to a flow's alerts, lint SLOs and alert policies.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(slo, name="slo")
+
+
+@slo.command("simulate")
+def slo_simulate(
+    environment: options.OptionalEnvironment = None,
+    *,
+    flow: Annotated[
+        str, typer.Option("--flow", "-f", metavar="F", help="The flow, as Pulumi.yaml names it.")
+    ],
+    outage: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE/FOR", help="Requests that fail: 100%/60s.", show_default=False),
+    ] = None,
+    stall: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE/FOR", help="Successful requests slower than the tail's budget.", show_default=False
+        ),
+    ] = None,
+    slow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE/FOR", help="Successful requests between the p95 and the tail.", show_default=False
+        ),
+    ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV: duration, and of errors, slow, stalled (percent), requests_per_hour what matters.",
+            show_default=False,
+        ),
+    ] = None,
+    requests_per_hour: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="In the quietest hours; tiers are chosen by it.", show_default=False),
+    ] = None,
+    dispersion: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="How many failures come together on average; 1.", show_default=False),
+    ] = None,
+    ingestion_delay: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How late a request is counted; 240s.", show_default=False),
+    ] = None,
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it there, as SVG.", show_default=False)
+    ] = None,
+    as_json: options.Json = False,
+    project: options.Project = None,
+) -> None:
+    """Say when each alert of a flow would fire and clear in an outage, and what it costs of the error budget.
+
+    The flow's budget is read from the stack file of ENV (the only one, else dev). Nobody is asked over the
+    network; instants are counted from the start, as an alert sees them that looks once a minute.
+    """
+    from plimsoll.cli.slo import Asked, simulate  # noqa: PLC0415
+
+    asked = Asked(
+        environment=environment,
+        flow=flow,
+        events={"errors": outage, "stalled": stall, "slow": slow},
+        timeline=timeline,
+        requests_per_hour=requests_per_hour,
+        dispersion=dispersion,
+        ingestion_delay=ingestion_delay,
+        chart=chart,
+    )
+    simulate(asked, as_json=as_json, folder=project)
+
+
+@slo.command("lint")
+def slo_lint(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON as the API has it, one or many (`-`: standard input)."),
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Find what would fail at the API, never fire, or count the wrong requests, in SLOs and alert policies.
+
+    Checks what the provider and Google's message classes let through, beside a strict parse by these classes.
+    Alerts are held against the SLOs of the same file, if it has any.
+
+    Exit codes: 0 nothing, or advice alone; 1 an error; 2 the file cannot be read.
+    """
+    from plimsoll.cli.slo import lint  # noqa: PLC0415
+
+    lint(file, as_json=as_json)
+
+
 def main(*arguments: Any) -> None:  # noqa: ANN401 (whatever Click takes)
     """Run the command; what `plimsoll` and `python -m plimsoll` call."""
     if sys.stdout is None:  # closed by the caller: there is nobody to tell
