@@ -11,11 +11,13 @@ SOURCES := plimsoll infra tests benchmarks
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-pip.lock requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is not there or older than 3.11; name another: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@echo "Setting up .venv from requirements.lock (about a minute, once)" >&2
 	@$(PYTHON) -m venv .venv
+	@# A Python's own pip may be too old for the hash of an extra that only another package asks for.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pip.lock
 	@# Compiled after the install, on every core: pip compiles on one.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@# A second step, because pip's hash mode refuses editable installs.
@@ -78,6 +80,8 @@ bench-engine: $(READY) ## Time the real engine on the local cloud beside the off
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
+	@echo pip | $(BIN)/uv pip compile - --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-pip.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --upgrade --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile --group db --constraint requirements.lock --universal --upgrade --generate-hashes \
