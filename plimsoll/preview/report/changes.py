@@ -12,6 +12,7 @@ from rich.tree import Tree
 from plimsoll.preview.plan import SCHEMA_VERSION, Step, value_to_json
 from plimsoll.preview.promises import Undecided
 from plimsoll.preview.promises_difference import Verdict
+from plimsoll.preview.report.costs import cost_difference_json, cost_difference_lines
 from plimsoll.preview.report.highlights import highlights, title, written
 from plimsoll.preview.report.machine import connections_json
 from plimsoll.preview.report.terminal import ASKED, budget_lines, heading, sums, warnings
@@ -57,6 +58,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     )
     yield from _budgets(comparison.flows)
     yield from _connections(comparison.connections)
+    yield from cost_difference_lines(comparison.cost)
     yield from _changes(comparison.difference)
     yield from _unknown(comparison)
     yield from warnings(plan)
@@ -257,6 +259,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "after": connections_json(comparison.connections.after),
             "differs": comparison.connections.differs,
         },
+        "costFloor": cost_difference_json(comparison.cost),
         "counts": {
             **{"unknown" if step is None else step.value: count for step, count in found.counts.items()},
             "same": found.same,
