@@ -59,12 +59,12 @@ PURE = [
     "plimsoll/preview/cost_difference.py",
     "plimsoll/preview/comparison.py",
     "plimsoll/preview/report",
+    "plimsoll/preview/stateful.py",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/dynamic.py",
     "plimsoll/rehearse/outcome.py",
     "plimsoll/rehearse/protection.py",
     "plimsoll/rehearse/report.py",
-    "plimsoll/preview/stateful.py",
 ]
 
 FORBIDDEN = [

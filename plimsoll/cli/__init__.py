@@ -44,7 +44,7 @@ def _root(
 
 @app.command()
 def preview(
-    environment: options.OptionalEnvironment = None,
+    environments: options.Environments = None,
     *,
     resource: Annotated[
         str | None,
@@ -57,7 +57,7 @@ def preview(
         ),
     ] = None,
     from_json: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--from-json",
             metavar="FILE",
@@ -65,6 +65,13 @@ def preview(
             show_default=False,
         ),
     ] = None,
+    markdown: Annotated[
+        bool,
+        typer.Option(
+            "--markdown",
+            help="Print one comment for a pull request, of the named environments or all.",
+        ),
+    ] = False,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
     ] = 120,
@@ -80,12 +87,26 @@ def preview(
     plugin or network. Works for any Pulumi Python project. What is encrypted is previewed as unknown.
 
     With --against it shows what differs from another commit, whose program is run beside your checkout; with
-    --from-json what the engine found out about a real account.
+    --from-json what the engine found out about a real account. With --markdown both go together, and
+    --from-json may be given several times: environments that have a file are told from it.
     """
+    if markdown:
+        from plimsoll.cli.markdown import Wanted, run_markdown  # noqa: PLC0415
+
+        wanted = Wanted(tuple(environments or ()), project, against, tuple(from_json or ()))
+        options.alone("--markdown", {"--resource": resource, "--json": as_json or None})
+        run_markdown(wanted, timeout=timeout)
+        return
     from plimsoll.cli.preview import Asked, run  # noqa: PLC0415
 
     run(
-        Asked(environment, project, resource, against, from_json),
+        Asked(
+            options.at_most_one("ENV", environments or ()),
+            project,
+            resource,
+            against,
+            options.at_most_one("--from-json", from_json or ()),
+        ),
         timeout=timeout,
         debug=debug,
         as_json=as_json,

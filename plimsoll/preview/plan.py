@@ -210,6 +210,57 @@ class Diagnostic:
     urn: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyViolation:
+    """What a policy pack objects to. `level` is advisory, mandatory, remediate or disabled.
+
+    Or it is "failed" where the policy could not judge: it raised, which ends the engine's preview. `urn` is
+    the resource that it speaks of, the stack itself for a rule about the whole.
+    """
+
+    pack: str
+    policy: str
+    level: str
+    message: str
+    urn: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the engine goes no further because of it."""
+        return self.level in {"mandatory", "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """One property that a policy would change before the provider sees it; None where there is no value."""
+
+    pack: str
+    policy: str
+    urn: str
+    path: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyResults:
+    """What a policy pack says of a plan. `asked` counts the policies that are enabled.
+
+    `violations` are in the order of a reader's interest: what blocks first. The plan's resources are as the
+    program asks for them; `remediations` are what the policies would change.
+    """
+
+    pack: str
+    asked: int
+    violations: tuple[PolicyViolation, ...]
+    remediations: tuple[Remediation, ...]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the engine goes no further because of them."""
+        return any(violation.blocks for violation in self.violations)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a change would do. A plan is whole, or there is none: a program that fails half-way has no plan.
@@ -217,7 +268,7 @@ class Plan:
     `resources` stand in the order in which the program declared them, the stack itself first. `knows_state`
     is False where nobody was asked what exists already: each step is then what a first deployment would do,
     and whether a later one creates, updates or replaces is unknown. `seconds` is how long the plan took to
-    make.
+    make. `policies` is None where no policy pack was asked.
     """
 
     project: str
@@ -230,6 +281,7 @@ class Plan:
     program_output: tuple[str, ...] = ()
     seconds: float = 0.0
     sdk_version: str = ""
+    policies: PolicyResults | None = None
 
     @cached_property
     def _by_urn(self) -> dict[str, Resource]:
@@ -291,6 +343,38 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "outputs": {name: value_to_json(value) for name, value in plan.outputs.items()},
         "diagnostics": [diagnostic_to_json(said) for said in plan.diagnostics],
         "programOutput": list(plan.program_output),
+        "policies": policies_to_json(plan),
+    }
+
+
+def policies_to_json(plan: Plan) -> dict[str, Any] | None:
+    """What the policies say, as JSON-ready data; null where none were asked."""
+    said = plan.policies
+    if said is None:
+        return None
+
+    def where(urn: str) -> dict[str, Any]:
+        resource = plan.resource(urn)
+        source = resource.source if resource else None
+        return {"urn": urn, "source": {"file": source.file, "line": source.line} if source else None}
+
+    return {
+        "pack": said.pack,
+        "asked": said.asked,
+        "violations": [
+            {"policy": one.policy, "level": one.level, "message": one.message, **where(one.urn)}
+            for one in said.violations
+        ],
+        "remediations": [
+            {
+                "policy": one.policy,
+                "path": one.path,
+                "before": value_to_json(one.before),
+                "after": value_to_json(one.after),
+                **where(one.urn),
+            }
+            for one in said.remediations
+        ],
     }
 
 
