@@ -114,6 +114,47 @@ def preview(
 
 
 @app.command()
+def comment(
+    *,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="FILE", help="What `plimsoll preview --markdown` wrote.")
+    ],
+    event: Annotated[
+        Path | None,
+        typer.Option(
+            "--event",
+            metavar="FILE",
+            help="The workflow_run event; $GITHUB_EVENT_PATH by default.",
+            show_default=False,
+        ),
+    ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            "--repository",
+            metavar="OWNER/NAME",
+            help="Whose pull request; $GITHUB_REPOSITORY by default.",
+            show_default=False,
+        ),
+    ] = None,
+    author: Annotated[
+        str, typer.Option(metavar="LOGIN", help="Who the token's comments are by.")
+    ] = "github-actions[bot]",
+    as_json: options.Json = False,
+) -> None:
+    """Post a preview to its pull request, or edit the comment that is there.
+
+    For a workflow on workflow_run, which has a token that may comment and runs nobody's code: FILE is not
+    trusted. Kept are the tags that our previews consist of; mentions, references and links are taken apart.
+    The pull request is the open one whose head is the commit that ran; without one nothing is posted. Needs
+    GITHUB_TOKEN, and asks GITHUB_API_URL.
+    """
+    from plimsoll.cli.comment import run  # noqa: PLC0415
+
+    run(file, event=event, repository=repository, author=author, as_json=as_json)
+
+
+@app.command()
 def check(
     environments: options.Environments = None,
     *,
