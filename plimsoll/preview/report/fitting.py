@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COUNT: Final = 12
-"""Room for a count and the words around it."""
+_COUNT: Final = 9
+"""Digits of a count for which room is kept."""
 
 
 @dataclass(frozen=True, slots=True)
