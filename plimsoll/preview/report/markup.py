@@ -66,5 +66,5 @@ def row(*cells: str, tag: str = "td") -> str:
 
 def framed(content: str) -> str:
     """A whole document: the marker, and one block that no blank line ends."""
-    lines = "\n".join(filter(None, (line.rstrip() for line in content.splitlines())))
-    return f"{MARKER}\n<div>\n{lines}\n</div>\n"
+    lines = filter(None, (line.rstrip() for line in content.splitlines()))
+    return "\n".join((MARKER, "<div>", *lines, "</div>", ""))
