@@ -67,7 +67,9 @@ def _part(found: Found) -> Part:
         unchanged = ConnectionsDifference(connection_budget(found), connection_budget(found))
         blocks = (*_promises(found), *_policies(plan), *_connections(unchanged), *_floor(found))
         blocks = (*blocks, *_resources(found))
-    return Part(f"<h4>{code(plan.stack)}</h4>\n<p>{_note(found)}</p>", (*blocks, *_warnings(plan)))
+    return Part(
+        f"<h4>{code(plan.stack)}: {verdict(found)}</h4>\n<p>{_note(found)}</p>", (*blocks, *_warnings(plan))
+    )
 
 
 def _note(found: Comparison | Plan) -> str:
