@@ -125,7 +125,9 @@ def test_imports_run_one_way(place: str, rooms: tuple[str, ...]):
     assert not wrong
 
 
-@pytest.mark.parametrize("file", ["run_program", "check_inputs", "language_program", "policy_pack"])
+@pytest.mark.parametrize(
+    "file", ["run_program", "check_inputs", "language_program", "policy_pack", "serve_pack"]
+)
 def test_what_runs_in_somebody_elses_interpreter_needs_pulumi_alone(file: str):
     needs = {*sys.stdlib_module_names, "pulumi", "__future__"}
     # The SDK depends on gRPC and protobuf, whose messages a pack's launcher reads.

@@ -72,8 +72,20 @@ def preview(
             help="Print one comment for a pull request, of the named environments or all.",
         ),
     ] = False,
+    policy_pack: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy-pack",
+            metavar="DIR",
+            help="The policy pack to run; by default policies/, where it is there.",
+            show_default=False,
+        ),
+    ] = None,
+    policy_config: options.PolicyConfig = None,
+    no_policies: Annotated[bool, typer.Option("--no-policies", help="Run no policy pack.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="How long the program may take.")
+        float,
+        typer.Option(min=1, metavar="SECONDS", help="How long the program, and then its policies, may take."),
     ] = 120,
     debug: Annotated[
         bool, typer.Option("--debug", help="On failure, show the program's whole traceback.")
@@ -89,16 +101,22 @@ def preview(
     With --against it shows what differs from another commit, whose program is run beside your checkout; with
     --from-json what the engine found out about a real account. With --markdown both go together, and
     --from-json may be given several times: environments that have a file are told from it.
+
+    The policies of `policies/` judge what is declared, as the engine has them judge.
+
+    Exit codes: 0 done; 1 the connections do not fit, or a mandatory policy is broken (or any policy raises);
+    2 wrong input, or a program or policy pack that failed.
     """
+    from plimsoll.cli.preview import Asked, Policies, run  # noqa: PLC0415
+
+    policies = Policies(policy_pack, policy_config, no_policies)
     if markdown:
         from plimsoll.cli.markdown import Wanted, run_markdown  # noqa: PLC0415
 
-        wanted = Wanted(tuple(environments or ()), project, against, tuple(from_json or ()))
+        wanted = Wanted(tuple(environments or ()), project, against, tuple(from_json or ()), policies)
         options.alone("--markdown", {"--resource": resource, "--json": as_json or None})
         run_markdown(wanted, timeout=timeout)
         return
-    from plimsoll.cli.preview import Asked, run  # noqa: PLC0415
-
     run(
         Asked(
             options.at_most_one("ENV", environments or ()),
@@ -106,6 +124,7 @@ def preview(
             resource,
             against,
             options.at_most_one("--from-json", from_json or ()),
+            policies,
         ),
         timeout=timeout,
         debug=debug,

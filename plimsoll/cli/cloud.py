@@ -17,7 +17,7 @@ from plimsoll.engine.run import CANCEL_GRACE, end_session
 from plimsoll.guest.run_program import adopt_orphans, end_children
 from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
-from plimsoll.rehearse.signals import Interrupted, Interruptions
+from plimsoll.rehearse.signals import Interrupted, Interruptions, about_to_end
 from plimsoll.rehearse.standing import reset as empty
 from plimsoll.rehearse.standing import standing, state_folder
 from plimsoll.settings.errors import Fault, SettingsError
@@ -58,6 +58,7 @@ def run(
     except RehearsalError as error:
         _refuse(error.rule, error)
     except Interrupted as interrupted:
+        about_to_end()
         console(stderr=True).print(f"interrupted by {interrupted}; no process of it is left")
         raise typer.Exit(_SIGNALLED + interrupted.number) from None
     finally:

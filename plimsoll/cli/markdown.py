@@ -12,7 +12,7 @@ import typer
 from plimsoll.checkout.failure import CheckoutError
 from plimsoll.checkout.git import find_checkout
 from plimsoll.cli.output import Exit, console, refuse
-from plimsoll.cli.preview import Asked, compared_with, faults_of, planned, read_file
+from plimsoll.cli.preview import Asked, compared_with, faults_of, planned, read_file, with_pack
 from plimsoll.engine.errors import EngineError
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.project import job_of
@@ -23,6 +23,7 @@ from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
+    from plimsoll.cli.preview import Policies
     from plimsoll.preview.report.headline import Found
     from plimsoll.settings.project import Project
 
@@ -35,10 +36,12 @@ class Wanted:
     folder: Path | None
     against: str | None
     files: tuple[Path, ...]
+    policies: Policies
 
 
 def run_markdown(wanted: Wanted, *, timeout: float) -> None:
-    """Print the document; exit code 2 where an environment has no preview, 1 where connections do not fit.
+    """Print the document; exit code 2 where an environment has no preview, 1 where connections do not fit
+    or a policy blocks.
 
     What fails is in the document with its reason, and the others still are.
     """
@@ -58,9 +61,11 @@ def run_markdown(wanted: Wanted, *, timeout: float) -> None:
 def _code(parts: list[Found]) -> Exit:
     if any(isinstance(found, Failed) for found in parts):
         return Exit.USAGE
-    budgets = [connection_budget(plan_of(found)) for found in parts if not isinstance(found, Failed)]
+    plans = [plan_of(found) for found in parts if not isinstance(found, Failed)]
+    budgets = map(connection_budget, plans)
     fits = all(budget is None or isinstance(budget, Undecided) or budget.fits for budget in budgets)
-    return Exit.DONE if fits else Exit.BROKEN
+    blocked = any(plan.policies is not None and plan.policies.blocks for plan in plans)
+    return Exit.DONE if fits and not blocked else Exit.BROKEN
 
 
 def _parts(wanted: Wanted, timeout: float) -> list[Found]:
@@ -73,7 +78,7 @@ def _parts(wanted: Wanted, timeout: float) -> list[Found]:
     stacks = wanted.environments or project.stacks()
     return [
         *told,
-        *(_asked(project, stack, wanted.against, timeout) for stack in stacks if stack not in names),
+        *(_asked(project, stack, wanted, timeout) for stack in stacks if stack not in names),
     ]
 
 
@@ -87,12 +92,12 @@ def _told(file: Path, folder: Path | None) -> Found:
         return Failed(file.name, tuple(filter(None, (error.message, error.remedy))))
 
 
-def _asked(project: Project, stack: str, against: str | None, timeout: float) -> Found:
+def _asked(project: Project, stack: str, wanted: Wanted, timeout: float) -> Found:
     """The environment's plan, alone or compared, or why there is none."""
     try:
-        job = job_of(project, stack, timeout)
-        if against is not None:
-            return compared_with(project, job, against, quiet=False)
+        job = with_pack(job_of(project, stack, timeout), project, wanted.policies)
+        if wanted.against is not None:
+            return compared_with(project, job, wanted.against, quiet=False)
         return planned(job, quiet=False)
     except SettingsError as error:
         return Failed(stack, tuple(map(str, error.faults)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +17,7 @@ from plimsoll.engine.errors import EngineError
 from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.offline import preview_offline
 from plimsoll.preview.plan import Resource, resource_to_json, to_json
+from plimsoll.preview.policies.pack import find_pack
 from plimsoll.preview.project import job_of
 from plimsoll.preview.promises import Undecided, connection_budget
 from plimsoll.preview.report import changes
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Policies:
+    """Who judges: by default the pack beside Pulumi.yaml, configured as what lies in it says."""
+
+    pack: Path | None = None
+    config: Path | None = None
+    none: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What to preview: a stack of the project in `folder`, all of it or one resource, alone or compared.
 
@@ -46,10 +56,11 @@ class Asked:
     resource: str | None = None
     against: str | None = None
     from_json: Path | None = None
+    policies: Policies = Policies()
 
 
 def run(asked: Asked, *, timeout: float, debug: bool, as_json: bool) -> None:
-    """Make the plan and print it; exit code 1 where its connections do not fit."""
+    """Make the plan and print it; exit code 1 where its connections do not fit, or a policy is broken."""
     err = console(stderr=True)
     try:
         _one_of(asked)
@@ -70,7 +81,8 @@ def run(asked: Asked, *, timeout: float, debug: bool, as_json: bool) -> None:
         raise typer.Exit(130) from None
     budget = connection_budget(plan)
     fits = budget is None or isinstance(budget, Undecided) or budget.fits
-    raise typer.Exit(Exit.DONE if fits else Exit.BROKEN)
+    blocked = plan.policies is not None and plan.policies.blocks
+    raise typer.Exit(Exit.DONE if fits and not blocked else Exit.BROKEN)
 
 
 def _one_of(asked: Asked) -> None:
@@ -79,6 +91,13 @@ def _one_of(asked: Asked) -> None:
     if len(named) > 1:
         message = f"{' and '.join(named)} do not go together"
         raise SettingsError([Fault(message, rule="preview/options", remedy="give one of them")])
+    judged = {"--policy-pack": asked.policies.pack, "--policy-pack-config": asked.policies.config}
+    alone = {"--no-policies": asked.policies.none, "--from-json": asked.from_json is not None}
+    named = [option for option, value in judged.items() if value is not None]
+    named += [option for option, given in alone.items() if given] if named else []
+    if named and named[-1] in alone:
+        message = f"{' and '.join(named)} do not go together"
+        raise SettingsError([Fault(message, rule="preview/options", remedy="leave one out")])
 
 
 def _print(asked: Asked, timeout: float, *, as_json: bool) -> Plan:
@@ -86,12 +105,19 @@ def _print(asked: Asked, timeout: float, *, as_json: bool) -> Plan:
         return _compared(read_file(asked.from_json, asked), as_json=as_json)
     project = find_project(asked.folder or Path.cwd())
     stack = asked.environment or _only(project)
-    job = job_of(project, stack, timeout)
+    job = with_pack(job_of(project, stack, timeout), project, asked.policies)
     if asked.against is not None:
         return _compared(compared_with(project, job, asked.against, quiet=as_json), as_json=as_json)
     plan = planned(job, quiet=as_json)
     _show(plan, asked.resource, as_json=as_json)
     return plan
+
+
+def with_pack(job: ProgramJob, project: Project, policies: Policies) -> ProgramJob:
+    """The job, judged by the project's pack unless none is wanted. Raises SettingsError, PreviewError."""
+    if policies.none:
+        return job
+    return replace(job, pack=find_pack(project, job.stack, policies.pack, policies.config))
 
 
 def _compared(comparison: Comparison, *, as_json: bool) -> Plan:

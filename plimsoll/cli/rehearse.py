@@ -20,7 +20,7 @@ from plimsoll.preview.failure import PreviewError
 from plimsoll.rehearse.failure import RehearsalError
 from plimsoll.rehearse.report import report, to_json
 from plimsoll.rehearse.run import Job, rehearse
-from plimsoll.rehearse.signals import Interrupted
+from plimsoll.rehearse.signals import Interrupted, about_to_end
 from plimsoll.settings.errors import Fault, SettingsError
 from plimsoll.settings.load import from_stack, is_environment
 from plimsoll.settings.project import find_project
@@ -81,6 +81,7 @@ def run(
         _say_kept(kept, err)
         refuse([as_fault(error)], as_json=as_json)
     except Interrupted as interrupted:
+        about_to_end()
         left = "no process of it is left" if kept else "no process and no folder of it is left"
         err.print(f"interrupted by {interrupted}; {left}")
         _say_kept(kept, err)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from google.protobuf import json_format, struct_pb2
 
 from plimsoll.preview.decode import MASKED, SIGNATURE_KEY, Decoder, Signature
-from plimsoll.preview.plan import Diagnostic, Severity
+from plimsoll.preview.plan import Diagnostic, PolicyViolation, Severity
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Value
@@ -59,25 +59,6 @@ class StepEvent:
     new: dict[str, Value] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
     protect: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyViolation:
-    """What a policy pack objects to. `level` is advisory, mandatory, remediate or disabled.
-
-    `urn` is "" for a rule about the whole stack.
-    """
-
-    pack: str
-    policy: str
-    level: str
-    message: str
-    urn: str
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the engine goes no further because of it."""
-        return self.level == "mandatory"
 
 
 @dataclass(frozen=True, slots=True)

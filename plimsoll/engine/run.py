@@ -28,9 +28,9 @@ from typing_extensions import override
 from plimsoll.engine import host
 from plimsoll.engine.cache import Origin
 from plimsoll.engine.errors import EngineError, Failure
-from plimsoll.engine.events import PolicyViolation, StepEvent, Summary, parse_event
+from plimsoll.engine.events import StepEvent, Summary, parse_event
 from plimsoll.engine.locks import explain, parse_locks
-from plimsoll.preview.plan import Diagnostic, Severity
+from plimsoll.preview.plan import Diagnostic, PolicyViolation, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence

@@ -20,6 +20,7 @@ import re
 import runpy
 import sys
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -156,7 +157,8 @@ class Mask:
         """Mask what people read of an answer, in place."""
         for field, content in message.ListFields():
             if field.message_type is not None:
-                if field.message_type.full_name != PROPERTIES:
+                # A map has settings for machines in it: a pack's own `initial_config`.
+                if field.message_type.full_name != PROPERTIES and not isinstance(content, Mapping):
                     for one in [content] if hasattr(content, "ListFields") else content:
                         self.message(one)
             elif field.name in FOR_PEOPLE:
@@ -179,11 +181,12 @@ class Masked:
                 self._mask.learn([request.config[key]] if key in request.config else ())
             try:
                 answer = handler(request, context)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # an exit from a thread would leave the call unanswered
                 if context.code() is not None:  # it said itself what is wrong, by `abort`
                     raise
                 sys.excepthook(type(error), error, error.__traceback__)
-                said = self._mask.text(f"Exception calling application: {error}")
+                what = f"sys.exit({error.code})" if isinstance(error, SystemExit) else error
+                said = self._mask.text(f"Exception calling application: {what}")
                 context.abort(grpc.StatusCode.UNKNOWN, said)
                 raise AssertionError("abort raises") from None
             self._mask.message(answer)

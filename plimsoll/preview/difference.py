@@ -210,7 +210,7 @@ def _compare(
             replaces=after.custom and _replaces(paths, after, steps, was, becomes),
             ignored=any(len(path) <= len(steps) and agree(path, steps) for path in ignored),
         )
-        for steps, was, becomes in _walk((), before.inputs, after.inputs)
+        for steps, was, becomes in walk((), before.inputs, after.inputs)
     )
     options = tuple(_options(before, after, moved))
     step = _known_step(after) if plan.knows_state else _step(after, properties, options)
@@ -285,7 +285,7 @@ def _options(before: Resource, after: Resource, moved: Mapping[str, str]) -> Ite
 # By path ----------------------------------------------------------------------------------------------------
 
 
-def _walk(steps: Steps, before: Value, after: Value) -> Iterator[tuple[Steps, Value, Value]]:
+def walk(steps: Steps, before: Value, after: Value) -> Iterator[tuple[Steps, Value, Value]]:
     """The outermost paths at which two values differ."""
     match before, after:
         case (Secret(), Secret()):
@@ -293,13 +293,13 @@ def _walk(steps: Steps, before: Value, after: Value) -> Iterator[tuple[Steps, Va
         case (dict(), dict()):
             for name in sorted(before.keys() | after.keys()):
                 if steps or not name.startswith("__"):  # what a bridged provider notes for itself
-                    yield from _walk((*steps, name), before.get(name), after.get(name))
+                    yield from walk((*steps, name), before.get(name), after.get(name))
         case (list(), list()):
             for was, becomes in _aligned(before, after):
                 index = was if becomes is None else becomes
                 old = None if was is None else before[was]
                 new = None if becomes is None else after[becomes]
-                yield from _walk((*steps, index or 0), old, new)
+                yield from walk((*steps, index or 0), old, new)
         case _ if _plain(before) != _plain(after):
             yield steps, before, after
         case _:

@@ -75,6 +75,7 @@ class Failure(StrEnum):
     KILLED = "killed"
     HUNG = "hung"
     BASE = "base"
+    POLICY_PACK = "policy-pack"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from plimsoll.preview.monitor import Engine, Monitor
+    from plimsoll.preview.policies.judge import Judge
+    from plimsoll.preview.policies.pack import PolicyPack
     from plimsoll.preview.process import Ended
 
 __all__ = ["Failure", "PreviewError", "ProgramJob", "find_interpreter", "preview_offline"]
@@ -40,7 +42,7 @@ class ProgramJob:
     `root` is the folder of Pulumi.yaml, `program` the program in it: a folder with `__main__.py`, or a file.
     `config` has the strings that the engine would hand to the program, by full key ("namespace:key"); in the
     value of an `undecryptable` key, `[secret]` stands for each encrypted part. `environment` is added to
-    ours.
+    ours. `pack` is the policy pack that judges what is declared, if one does.
     """
 
     project: str
@@ -54,6 +56,7 @@ class ProgramJob:
     organization: str = "organization"
     timeout: float = DEFAULT_TIMEOUT
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pack: PolicyPack | None = None
 
 
 def find_interpreter(root: Path, runtime_options: Mapping[str, object]) -> Path:
@@ -93,6 +96,18 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     `on_event` is called, in this thread, with the URN of each resource as the program declares it.
     """
     began = time.monotonic()
+    if job.pack is None:
+        return _preview(job, began, on_event, None)
+    from plimsoll.preview.policies.judge import Judge  # noqa: PLC0415 (nothing of it where there is no pack)
+
+    directory = directory_of(job.program.absolute())
+    with Judge(job, job.pack, directory) as judge:  # which starts while the program runs
+        return _preview(job, began, on_event, judge)
+
+
+def _preview(
+    job: ProgramJob, began: float, on_event: Callable[[str], None] | None, judge: Judge | None
+) -> Plan:
     config, sealed_keys = seal(job.config, job.undecryptable)
     ran = _run(job, config, sealed_keys, on_event or (lambda _: None))
 
@@ -126,6 +141,11 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
     if error:
         error.resources, error.diagnostics, error.program_output = resources, diagnostics, program_output
         raise error
+    policies, warnings = None, ()
+    if judge is not None:
+        in_order = _in_order(arrived, record)
+        policies = judge.ask(in_order, monitor.declarations, monitor.outputs, decoder, mask)
+        warnings = judge.warnings
     return Plan(
         project=job.project,
         stack=job.stack,
@@ -133,10 +153,11 @@ def preview_offline(job: ProgramJob, on_event: Callable[[str], None] | None = No
         knows_state=False,
         resources=resources,
         outputs=mask.properties(outputs),
-        diagnostics=(*diagnostics, *inputs.advice),
+        diagnostics=(*diagnostics, *inputs.advice, *warnings),
         program_output=program_output,
         seconds=time.monotonic() - began,
         sdk_version=record["sdk"],
+        policies=policies,
     )
 
 
@@ -153,9 +174,14 @@ def _run(
 ) -> _Ran:
     """Start the guest, serve it until it is through, and leave nothing of it."""
     root, program = job.root.absolute(), job.program.absolute()
-    directory = _directory_of(program)
+    directory = directory_of(program)
     try:
-        guest = Guest(job.interpreter.absolute(), GUEST, directory=directory, environment=_environment(job))
+        guest = Guest(
+            job.interpreter.absolute(),
+            GUEST,
+            directory=directory,
+            environment=environment_for(job.interpreter) | dict(job.environment),
+        )
     except OSError as error:
         raise PreviewError(
             Failure.NO_INTERPRETER,
@@ -193,7 +219,7 @@ def _run(
     return _Ran(ended, monitor, engine, guest.output.lines())
 
 
-def _directory_of(program: Path) -> Path:
+def directory_of(program: Path) -> Path:
     """The folder that the program runs in. Raises PreviewError where there is no program, or none to read."""
     try:
         if program.is_dir():
@@ -219,16 +245,16 @@ def _directory_of(program: Path) -> Path:
     )
 
 
-def _environment(job: ProgramJob) -> dict[str, str]:
+def environment_for(interpreter: Path) -> dict[str, str]:
     """Our environment as an activated virtual environment has it, and loopback reached without a proxy."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    folder = job.interpreter.absolute().parent
+    folder = interpreter.absolute().parent
     if (folder.parent / "pyvenv.cfg").is_file():
         environment["VIRTUAL_ENV"] = str(folder.parent)
         environment["PATH"] = os.pathsep.join(filter(None, (str(folder), environment.get("PATH"))))
     without_proxy = environment.get("no_grpc_proxy") or environment.get("no_proxy")
     environment["no_grpc_proxy"] = ",".join(filter(None, (without_proxy, "127.0.0.1")))
-    return environment | dict(job.environment)
+    return environment
 
 
 def _in_order(resources: Iterable[Resource], record: Mapping[str, Any]) -> list[Resource]:

@@ -100,11 +100,16 @@ class Output:
 class Guest:
     """A guest process, as a context manager: leaving it ends everything that the guest started.
 
-    Raises OSError where the interpreter cannot be started.
+    `arguments` follow the script's own. Raises OSError where the interpreter cannot be started.
     """
 
     def __init__(
-        self, interpreter: Path, script: Path, *, directory: Path, environment: Mapping[str, str]
+        self,
+        interpreter: Path,
+        script: Path,
+        *arguments: str,
+        directory: Path,
+        environment: Mapping[str, str],
     ) -> None:
         self.output = Output()
         self._ended = False
@@ -112,7 +117,7 @@ class Guest:
         read_end, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [interpreter, "-u", script, str(write_end), str(int(DUMP_SIGNAL))],
+                [interpreter, "-u", script, str(write_end), str(int(DUMP_SIGNAL)), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -142,10 +147,12 @@ class Guest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._ended:
-            self._end()
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End all of it now; what it wrote until then is in `output`. Again, it does nothing."""
+        if self._ended:
+            return
         self._ended = True
         # This ends the guest and, on Linux, what it left in other sessions, where no signal of ours comes.
         with contextlib.suppress(OSError):
@@ -184,7 +191,7 @@ class Guest:
         try:
             return self._wait(seconds, on_news)
         finally:
-            self._end()
+            self.end()
 
     def _wait(self, seconds: float, on_news: Callable[[str], None]) -> Ended:
         heard = _Heard()

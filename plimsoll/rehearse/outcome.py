@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.checkout.git import Commit
-    from plimsoll.engine.events import PolicyViolation
     from plimsoll.localcloud.judge import Judgement
+    from plimsoll.preview.plan import PolicyViolation
     from plimsoll.rehearse.changes import Changes
 
 

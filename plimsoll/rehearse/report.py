@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from plimsoll.engine.events import PolicyViolation
-    from plimsoll.preview.plan import Value
+    from plimsoll.preview.plan import PolicyViolation, Value
     from plimsoll.rehearse.changes import Change, Changes, PropertyChange
     from plimsoll.rehearse.outcome import Rehearsal
 

@@ -21,6 +21,12 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
+def about_to_end() -> None:
+    """Let no further signal disturb a process that was interrupted, has tidied up and only says so."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Interruptions:
     """Turns the first signal into `Interrupted`, and ignores those after it.
 

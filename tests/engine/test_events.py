@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.engine.events import (
-    PolicyViolation,
     PropertyChange,
     StepEvent,
     Summary,
@@ -17,7 +16,7 @@ from plimsoll.engine.events import (
     parse_event,
 )
 from plimsoll.preview.decode import MASKED, SIGNATURE_KEY, UNKNOWN_TEXT, Signature
-from plimsoll.preview.plan import UNKNOWN, Asset, Diagnostic, Secret, Severity
+from plimsoll.preview.plan import UNKNOWN, Asset, Diagnostic, PolicyViolation, Secret, Severity
 
 URN = "urn:pulumi:dev::tiny::pulumi:index:Stash::stash"
 HIDDEN = {SIGNATURE_KEY: Signature.SECRET.value, "ciphertext": MASKED}

@@ -50,6 +50,8 @@ gcp.serviceaccount.Account(
     "second", account_id="second-account", opts=pulumi.ResourceOptions(depends_on=[first], **inside)
 )
 """
+WIDE = {"COLUMNS": "400"}
+"""A terminal in which no sentence is broken, however long a path is."""
 SECOND = "projects/example/serviceAccounts/second-account@example.iam.gserviceaccount.com"
 
 
@@ -80,7 +82,7 @@ class Stack:
         self.engine.require([*arguments], cwd=self.folder)
 
     def recover(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, ["recover", "dev", *arguments, "-C", str(self.folder)])
+        return CliRunner(env=WIDE).invoke(app, ["recover", "dev", *arguments, "-C", str(self.folder)])
 
     def killed_up(self, *signals: signal.Signals) -> int:
         """Begin an `up`, end it while it creates the second account, and give its exit code."""
@@ -200,7 +202,7 @@ def own(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def recover(project: Project, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["recover", *(arguments or ("dev",)), "-C", str(project.folder)])
+    return CliRunner(env=WIDE).invoke(app, ["recover", *(arguments or ("dev",)), "-C", str(project.folder)])
 
 
 @pytest.mark.engine

@@ -47,7 +47,8 @@ def say_all(args, report):
 def mend(args):
     return {"password": args.props["password"] + "-mended", "size": args.props["size"]}
 
-PolicyPack("says", enforcement_level=EnforcementLevel.REMEDIATE, policies=[
+initial = {"whole": {"most": 3}}
+PolicyPack("says", enforcement_level=EnforcementLevel.REMEDIATE, initial_config=initial, policies=[
     ResourceValidationPolicy(name="each", description="Of each.", validate=say, remediate=mend),
     StackValidationPolicy(name="whole", description="Of all.", validate=say_all),
 ])

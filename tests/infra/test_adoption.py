@@ -92,7 +92,7 @@ def test_every_candidate_is_listed_with_its_id_and_the_command_that_finds_it(pla
     assert not [each for each in found.values() if "PROJECT" in each.form + each.find]
     # What Google gives stands in the form; what only Vercel knows is left open.
     assert {key for key, each in found.items() if "…" in each.form} <= {
-        key for key in found if key.partition("/")[0] in {"frontend", "variable", "domain"}
+        key for key in found if key.partition("/")[0] in {"frontend", "variable", "domain", "log-drain"}
     }
 
 
@@ -107,6 +107,7 @@ def test_what_the_program_does_not_declare_is_refused_with_what_it_does():
 def test_a_service_under_another_key_is_the_same_service():
     web = {**PRIVATE["services"]["api"], "name": "goals-api", "was": "api"}
     renamed = changed(PRIVATE, {"services.api": ..., "frontend.serviceUrls.API_URL": "web"})
-    plan = preview(changed(renamed, {"services.web": web, "flows.goal-list.service": "web"}))
+    users = ("flows.goal-list", "jobs.migrate", "jobs.review", "frontend.logDrain")
+    plan = preview(changed(renamed, {"services.web": web, **{f"{user}.service": "web" for user in users}}))
     assert [alias.name for alias in component(plan, "Service", "web").options.aliases] == ["api"]
     assert one(plan, ACCOUNT, "web").inputs["accountId"] == "goals-api"

@@ -98,6 +98,7 @@ def test_where_pulumi_owns_the_image_what_somebody_deploys_is_put_back(
 ):
     stack = engine("plimsoll", "dev")
     stack.edit("Pulumi.dev.yaml", "owner: pipeline", "owner: pulumi")
+    stack.edit("Pulumi.dev.yaml", "container/hello:latest", "container/hello:v1")
     stack.succeed("up")
     service = only(cloud, RUN)
     ours = service.properties["template"]["containers"][0]["image"], service.properties["traffics"]

@@ -133,6 +133,7 @@ def test_json_has_everything_that_a_machine_needs():
         "outputs": {"url": {"$": "unknown"}},
         "diagnostics": [{"severity": "warning", "message": "careful", "urn": "urn:service"}],
         "programOutput": ["hello"],
+        "policies": None,
     }
     resources = written["resources"]
     assert isinstance(resources, list)

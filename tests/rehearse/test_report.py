@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from plimsoll.checkout.git import Commit
-from plimsoll.engine.events import PolicyViolation, PropertyChange, StepEvent
+from plimsoll.engine.events import PropertyChange, StepEvent
 from plimsoll.localcloud.judge import Judgement
-from plimsoll.preview.plan import UNKNOWN, Secret, Step
+from plimsoll.preview.plan import UNKNOWN, PolicyViolation, Secret, Step
 from plimsoll.rehearse.changes import changes
 from plimsoll.rehearse.outcome import Rehearsal
 from plimsoll.rehearse.report import report, to_json

@@ -353,10 +353,11 @@ def test_a_change_that_only_the_engine_refuses(foreign: Callable[[str], Reposito
     garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', lenght=3)\n"})
     with pytest.raises(PreviewError, match="lenght"):
         rehearsed(garden)
-    garden.write({"src/garden/__main__.py": program + "random.RandomPet('broken', length='three')\n"})
+    missing = "gcp.storage.Bucket('broken', location='EU', opts=pulumi.ResourceOptions(import_='nobody'))"
+    garden.write({"src/garden/__main__.py": f"{program}import pulumi_gcp as gcp\n{missing}\n"})
     error = refused(garden)
     assert error.rule == "rehearse/change"
-    assert any("length must be a whole number" in line for line in error.said)
+    assert any("'nobody' does not exist" in line for line in error.said)
     assert list(temporary.iterdir()) == []
 
 
@@ -422,16 +423,16 @@ def edit(repository: Repository, file: str, old: str, new: str) -> None:
     repository.write({file: text.replace(old, new)})
 
 
-def test_a_changed_size_changes_the_service_and_nothing_else(ours: Repository):
+def test_a_changed_size_changes_the_service_with_its_jobs_and_nothing_else(ours: Repository):
     edit(ours, "Pulumi.prod.yaml", "memory: 1Gi", "memory: 2Gi")
     found = rehearsed(ours, "prod")
-    (change,) = found.changes.changed
-    assert (change.name, change.type, change.step) == (
-        "api",
-        "gcp:cloudrunv2/service:Service",
-        Step.UPDATE,
-    )
-    assert [(one.path, one.before, one.after) for one in change.properties] == [
+    assert {(one.type, one.name, one.step) for one in found.changes.changed} == {
+        ("gcp:cloudrunv2/service:Service", "api", Step.UPDATE),
+        ("gcp:cloudrunv2/job:Job", "migrate", Step.UPDATE),
+        ("gcp:cloudrunv2/job:Job", "review-queries", Step.UPDATE),
+    }
+    (service,) = [one for one in found.changes.changed if one.name == "api"]
+    assert [(one.path, one.before, one.after) for one in service.properties] == [
         ("template.containers[0].resources.limits.memory", "1Gi", "2Gi")
     ]
     assert found.promising

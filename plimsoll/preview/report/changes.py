@@ -9,13 +9,15 @@ from rich.padding import Padding
 from rich.text import Text
 from rich.tree import Tree
 
-from plimsoll.preview.plan import SCHEMA_VERSION, Step, value_to_json
+from plimsoll.preview.plan import SCHEMA_VERSION, Step, policies_to_json, value_to_json
 from plimsoll.preview.promises import Undecided
 from plimsoll.preview.promises_difference import Verdict
 from plimsoll.preview.report.costs import cost_difference_json, cost_difference_lines
+from plimsoll.preview.report.heading import heading
 from plimsoll.preview.report.highlights import highlights, title, written
 from plimsoll.preview.report.machine import connections_json
-from plimsoll.preview.report.terminal import ASKED, budget_lines, heading, sums, warnings
+from plimsoll.preview.report.policies import policy_lines
+from plimsoll.preview.report.terminal import ASKED, budget_lines, sums, warnings
 from plimsoll.printable import printable
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield from _connections(comparison.connections)
     yield from cost_difference_lines(comparison.cost)
     yield from _changes(comparison.difference)
+    yield from policy_lines(plan)
     yield from _unknown(comparison)
     yield from warnings(plan)
 
@@ -270,6 +273,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "same": found.same,
         },
         "changes": [_change_json(one) for one in found.changed],
+        "policies": policies_to_json(plan),
         "unknown": {"replacements": list(found.undecided), "tells": comparison.tells or None},
     }
 

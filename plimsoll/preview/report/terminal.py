@@ -19,7 +19,9 @@ from rich.tree import Tree
 from plimsoll.preview.plan import Plan, Resource, Severity, Source, Step, resource_to_json
 from plimsoll.preview.promises import Undecided, connection_budget, promises
 from plimsoll.preview.report.costs import cost_lines
+from plimsoll.preview.report.heading import heading
 from plimsoll.preview.report.highlights import highlights, title, written
+from plimsoll.preview.report.policies import policy_lines
 from plimsoll.printable import printable
 
 if TYPE_CHECKING:
@@ -49,13 +51,9 @@ def _parts(plan: Plan) -> Iterator[RenderableType]:
     yield from _connections(plan)
     yield from cost_lines(plan)
     yield from _resources(plan)
+    yield from policy_lines(plan)
     yield from warnings(plan)
     yield from _outputs(plan)
-
-
-def heading(text: str, note: str = "") -> Text:
-    """The first line of a section, with a blank one above it."""
-    return Text.assemble("\n", (text, "bold"), (f"  {note}" if note else "", "dim"))
 
 
 def _budgets(plan: Plan) -> Iterator[RenderableType]:

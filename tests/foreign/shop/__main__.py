@@ -13,7 +13,7 @@ ALSO_IN_PREVIEWS = pulumi.ResourceHookOptions(on_dry_run=True)
 
 
 def ring(_args):
-    raise RuntimeError("offline nothing is created, so no hook runs")
+    print("ringing, which no hook does offline")
 
 
 config = pulumi.Config()
