@@ -65,7 +65,7 @@ def _part(found: Found) -> Part:
         blocks = (*blocks, *_cost(found), *_changes(found))
     else:
         unchanged = ConnectionsDifference(connection_budget(found), connection_budget(found))
-        blocks = (*_promises(found), *_policies(plan), *_connections(unchanged), *_floor(found))
+        blocks = (*_policies(plan), *_promises(found), *_connections(unchanged), *_floor(found))
         blocks = (*blocks, *_resources(found))
     return Part(
         f"<h4>{code(plan.stack)}: {verdict(found)}</h4>\n<p>{_note(found)}</p>", (*blocks, *_warnings(plan))
@@ -153,7 +153,7 @@ def _policies(plan: Plan) -> Iterator[Block]:
         )
         if rows:
             opening = _table(
-                f"{caption} ({len(rows)} of {plan.policies.asked} asked)", "policy", "where", "what"
+                f"{caption}: {len(rows)}, of {plan.policies.asked} policies asked", "policy", "where", "what"
             )
             yield Block(0 if blocks else 1, opening, rows, "</table>", "violations of policies")
 
