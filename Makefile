@@ -3,10 +3,12 @@ ENV ?= dev
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOOLS := $(or $(PLIMSOLL_HOME),$(HOME)/.cache/plimsoll)/tools
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 SOURCES := plimsoll infra tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup preview check rehearse doctor db up test lint format schema golden nightly bench bench-engine lock clean
+.PHONY: help setup preview comment-preview comment-post picture workflows check rehearse doctor db up test lint format schema golden nightly bench bench-engine lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +31,23 @@ setup: $(READY) ## Make .venv with the locked packages, plimsoll and infra
 
 preview: $(READY) ## Show what an environment is, in seconds and with no account (ENV=dev)
 	@$(BIN)/plimsoll preview $(ENV)
+
+comment-preview: $(READY) ## Write preview.md, a pull request's comment (AGAINST=REF; LIVE=dev asks the real account)
+	@test -z "$(LIVE)" || $(BIN)/plimsoll engine install
+	@for env in $(LIVE); do \
+	  PATH="$$(dirname "$$($(BIN)/plimsoll engine path)"):$$PATH" pulumi preview --json --show-sames \
+	    --non-interactive --stack $$env > preview-$$env.json || echo "$$env: preview.md says why" >&2; \
+	done
+	@base="$(AGAINST)"; test -z "$$base" || base=$$(git merge-base "$$base" HEAD) || exit 2; \
+	code=0; $(BIN)/plimsoll preview --markdown $${base:+--against $$base} \
+	  $(foreach env,$(LIVE),--from-json preview-$(env).json) > preview.md || code=$$?; \
+	cat preview.md >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"; exit $$code
+
+comment-post: $(READY) ## Post FILE to the pull request of a workflow_run event, or edit the comment that is there
+	@$(BIN)/plimsoll comment --file "$(or $(FILE),preview.md)"
+
+picture: $(READY) ## Draw docs/comment.png anew: what a comment looks like (needs Chromium)
+	@$(BIN)/python -m benchmarks.picture
 
 check: $(READY) ## Check all stack files, one by one and side by side
 	@$(BIN)/plimsoll check
@@ -58,6 +77,14 @@ lint: $(READY) ## Lint, check formatting and types, and that generated files are
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ty check
 	@$(BIN)/plimsoll schema --check
+
+workflows: $(READY) ## Lint the workflows: zizmor, and actionlint, which is built with Go
+	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@if command -v go >/dev/null; then \
+	  test -x "$(TOOLS)/actionlint" || GOBIN="$(TOOLS)" go install $(ACTIONLINT); "$(TOOLS)/actionlint"; \
+	else \
+	  echo "no Go here, which builds actionlint: it was not run" >&2; test -z "$(REQUIRE)"; \
+	fi
 
 format: $(READY) ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix $(SOURCES)

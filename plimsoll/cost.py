@@ -70,11 +70,12 @@ class SqlInstance:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of the bill: `usd` a month, exact."""
+    """A line of the bill: `usd` a month, exact. `instances` is of how many instances that is, 0 of none."""
 
     owner: str
     what: str
     usd: Decimal
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ def cost_floor(
 def dollars(usd: Decimal) -> str:
     """To the cent, half a cent up: `$1,041.10`."""
     return f"${usd.quantize(_CENT, 'ROUND_HALF_UP'):,f}"
+
+
+def signed(usd: Decimal) -> str:
+    """A difference, to the cent: `+$9.70`, `-$9.70`."""
+    return f"{'-' if usd < 0 else '+'}{dollars(abs(usd))}"
 
 
 def prices_of() -> str:
@@ -156,7 +162,8 @@ def _idle(service: IdleInstances) -> Iterator[Item | Unpriced]:
         if price is None:
             yield Unpriced(service.service, f"no price for {many} × {each}, {kind}, in {service.region}")
         else:
-            yield Item(service.service, f"{many} × {each}, {kind}", service.count * amount * price * seconds)
+            usd = service.count * amount * price * seconds
+            yield Item(service.service, f"{many} × {each}, {kind}", usd, service.count)
 
 
 def _sql(database: SqlInstance) -> Iterator[Item | Unpriced]:

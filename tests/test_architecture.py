@@ -57,13 +57,15 @@ PURE = [
     "plimsoll/preview/promises.py",
     "plimsoll/preview/floor.py",
     "plimsoll/preview/promises_difference.py",
+    "plimsoll/preview/cost_difference.py",
+    "plimsoll/preview/comparison.py",
     "plimsoll/preview/report",
+    "plimsoll/preview/stateful.py",
     "plimsoll/rehearse/changes.py",
     "plimsoll/rehearse/dynamic.py",
     "plimsoll/rehearse/outcome.py",
     "plimsoll/rehearse/protection.py",
     "plimsoll/rehearse/report.py",
-    "plimsoll/rehearse/stateful.py",
 ]
 
 FORBIDDEN = [

@@ -78,6 +78,10 @@ class Checkout:
             )
         return Commit(found, f"the merge base with {branch}")
 
+    def head(self) -> tuple[str, bool]:
+        """The full hash of HEAD, and whether the working tree is as it says. Raises CheckoutError."""
+        return self._commit("HEAD"), not git(self.root, "status", "--porcelain")
+
     def export(self, commit: Commit, target: Path) -> None:
         """Write the files of `commit` into the new folder `target`, its submodules at their commits too."""
         self._export(self.root, commit.sha, target)

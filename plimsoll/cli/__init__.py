@@ -44,7 +44,7 @@ def _root(
 
 @app.command()
 def preview(
-    environment: options.OptionalEnvironment = None,
+    environments: options.Environments = None,
     *,
     resource: Annotated[
         str | None,
@@ -57,7 +57,7 @@ def preview(
         ),
     ] = None,
     from_json: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--from-json",
             metavar="FILE",
@@ -65,6 +65,13 @@ def preview(
             show_default=False,
         ),
     ] = None,
+    markdown: Annotated[
+        bool,
+        typer.Option(
+            "--markdown",
+            help="Print one comment for a pull request, of the named environments or all.",
+        ),
+    ] = False,
     policy_pack: Annotated[
         Path | None,
         typer.Option(
@@ -92,7 +99,8 @@ def preview(
     plugin or network. Works for any Pulumi Python project. What is encrypted is previewed as unknown.
 
     With --against it shows what differs from another commit, whose program is run beside your checkout; with
-    --from-json what the engine found out about a real account.
+    --from-json what the engine found out about a real account. With --markdown both go together, and
+    --from-json may be given several times: environments that have a file are told from it.
 
     The policies of `policies/` judge what is declared, as the engine has them judge.
 
@@ -102,12 +110,67 @@ def preview(
     from plimsoll.cli.preview import Asked, Policies, run  # noqa: PLC0415
 
     policies = Policies(policy_pack, policy_config, no_policies)
+    if markdown:
+        from plimsoll.cli.markdown import Wanted, run_markdown  # noqa: PLC0415
+
+        wanted = Wanted(tuple(environments or ()), project, against, tuple(from_json or ()), policies)
+        options.alone("--markdown", {"--resource": resource, "--json": as_json or None})
+        run_markdown(wanted, timeout=timeout)
+        return
     run(
-        Asked(environment, project, resource, against, from_json, policies),
+        Asked(
+            options.at_most_one("ENV", environments or ()),
+            project,
+            resource,
+            against,
+            options.at_most_one("--from-json", from_json or ()),
+            policies,
+        ),
         timeout=timeout,
         debug=debug,
         as_json=as_json,
     )
+
+
+@app.command()
+def comment(
+    *,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="FILE", help="What `plimsoll preview --markdown` wrote.")
+    ],
+    event: Annotated[
+        Path | None,
+        typer.Option(
+            "--event",
+            metavar="FILE",
+            help="The workflow_run event; $GITHUB_EVENT_PATH by default.",
+            show_default=False,
+        ),
+    ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            "--repository",
+            metavar="OWNER/NAME",
+            help="Whose pull request; $GITHUB_REPOSITORY by default.",
+            show_default=False,
+        ),
+    ] = None,
+    author: Annotated[
+        str, typer.Option(metavar="LOGIN", help="Who the token's comments are by.")
+    ] = "github-actions[bot]",
+    as_json: options.Json = False,
+) -> None:
+    """Post a preview to its pull request, or edit the comment that is there.
+
+    For a workflow on workflow_run, which has a token that may comment and runs nobody's code: FILE is not
+    trusted. Kept are the tags that our previews consist of; mentions, references and links are taken apart.
+    The pull request is the open one whose head is the commit that ran; without one nothing is posted. Needs
+    GITHUB_TOKEN, and asks GITHUB_API_URL.
+    """
+    from plimsoll.cli.comment import run  # noqa: PLC0415
+
+    run(file, event=event, repository=repository, author=author, as_json=as_json)
 
 
 @app.command()

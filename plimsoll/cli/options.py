@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+T = TypeVar("T")
 
 
 def environments(incomplete: str) -> list[str]:
@@ -19,6 +24,21 @@ def environments(incomplete: str) -> list[str]:
     except SettingsError:
         return []
     return [stack for stack in stacks if stack.startswith(incomplete)]
+
+
+def at_most_one(what: str, given: Sequence[T]) -> T | None:
+    """The one that is given, or None; several are for `--markdown` alone."""
+    if len(given) > 1:
+        said = ", ".join(map(str, given))
+        raise typer.BadParameter(f"several only with --markdown: {said}", param_hint=what)
+    return given[0] if given else None
+
+
+def alone(option: str, others: Mapping[str, object]) -> None:
+    """Refuse the options that do not go together with `option`; None is one that is not given."""
+    named = [name for name, value in others.items() if value is not None]
+    if named:
+        raise typer.BadParameter(f"{' and '.join(named)} and {option} do not go together", param_hint=option)
 
 
 class Goal(StrEnum):

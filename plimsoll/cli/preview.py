@@ -102,18 +102,19 @@ def _one_of(asked: Asked) -> None:
 
 def _print(asked: Asked, timeout: float, *, as_json: bool) -> Plan:
     if asked.from_json is not None:
-        return _compared(_from_file(asked.from_json, asked), as_json=as_json)
+        return _compared(read_file(asked.from_json, asked), as_json=as_json)
     project = find_project(asked.folder or Path.cwd())
     stack = asked.environment or _only(project)
-    job = _with_pack(job_of(project, stack, timeout), project, asked.policies)
+    job = with_pack(job_of(project, stack, timeout), project, asked.policies)
     if asked.against is not None:
-        return _compared(_against(project, job, asked.against, quiet=as_json), as_json=as_json)
+        return _compared(compared_with(project, job, asked.against, quiet=as_json), as_json=as_json)
     plan = planned(job, quiet=as_json)
     _show(plan, asked.resource, as_json=as_json)
     return plan
 
 
-def _with_pack(job: ProgramJob, project: Project, policies: Policies) -> ProgramJob:
+def with_pack(job: ProgramJob, project: Project, policies: Policies) -> ProgramJob:
+    """The job, judged by the project's pack unless none is wanted. Raises SettingsError, PreviewError."""
     if policies.none:
         return job
     return replace(job, pack=find_pack(project, job.stack, policies.pack, policies.config))
@@ -133,7 +134,8 @@ def planned(job: ProgramJob, *, quiet: bool) -> Plan:
         return preview_offline(job, lambda urn: status.update(f"declared {urn.rpartition('::')[2]}"))
 
 
-def _against(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Comparison:
+def compared_with(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Comparison:
+    """The working tree's plan beside that of a commit. Raises CheckoutError, SettingsError, PreviewError."""
     from plimsoll.localcloud.rules import load_rules  # noqa: PLC0415 (a plain preview does without)
     from plimsoll.preview.against import preview_commit  # noqa: PLC0415
     from plimsoll.preview.comparison import compare  # noqa: PLC0415
@@ -142,7 +144,8 @@ def _against(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Com
     base = preview_commit(project, job.stack, ref, job.timeout)
     plan = planned(job, quiet=quiet)
     rules = load_rules()
-    short = f"{ref} ({base.commit.sha[:7]})"
+    sha = base.commit.sha
+    short = sha[:7] if sha.startswith(ref) else f"{ref} ({sha[:7]})"
     return compare(
         base.plan,
         plan,
@@ -153,7 +156,8 @@ def _against(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Com
     )
 
 
-def _from_file(file: Path, asked: Asked) -> Comparison:
+def read_file(file: Path, asked: Asked) -> Comparison:
+    """What a file of the engine's says. Raises SettingsError, EngineError."""
     from plimsoll.engine.plan import read_preview  # noqa: PLC0415 (as above)
     from plimsoll.preview.comparison import compare  # noqa: PLC0415
 
@@ -218,7 +222,8 @@ def _named(plan: Plan, name: str, *, as_json: bool) -> tuple[Resource, ...]:
     return found
 
 
-def _faults(error: PreviewError) -> list[Fault]:
+def faults_of(error: PreviewError) -> list[Fault]:
+    """Why there is no preview, as faults."""
     rule = f"preview/{error.kind.value}"
     if error.problems:
         return [
@@ -247,7 +252,7 @@ def _faults(error: PreviewError) -> list[Fault]:
 
 def failed(error: PreviewError, *, debug: bool, as_json: bool) -> NoReturn:
     """Print why there is no preview, and end with the code for a program that failed."""
-    faults = _faults(error)
+    faults = faults_of(error)
     if as_json:
         print_json({"ok": False, "faults": [*map(fault_json, faults)], "failure": error.to_json()})
         raise typer.Exit(Exit.USAGE)

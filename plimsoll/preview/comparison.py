@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plimsoll.preview.cost_difference import CostDifference, cost_difference
 from plimsoll.preview.difference import Difference, difference
 from plimsoll.preview.promises_difference import (
     ConnectionsDifference,
@@ -29,6 +30,7 @@ class Comparison:
     difference: Difference
     flows: tuple[FlowDifference, ...]
     connections: ConnectionsDifference
+    cost: CostDifference
     against: str
     tells: str
     seconds: float
@@ -47,6 +49,7 @@ def compare(
         difference(before, after, forcing),
         flow_differences(before, after),
         connections_difference(before, after),
+        cost_difference(before, after),
         against,
         tells,
         seconds,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.preview.plan import Secret, Step, Unknown
-from plimsoll.rehearse.stateful import Stateful, stateful
+from plimsoll.preview.stateful import Stateful, stateful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,6 +12,7 @@ from rich.tree import Tree
 from plimsoll.preview.plan import SCHEMA_VERSION, Step, policies_to_json, value_to_json
 from plimsoll.preview.promises import Undecided
 from plimsoll.preview.promises_difference import Verdict
+from plimsoll.preview.report.costs import cost_difference_json, cost_difference_lines
 from plimsoll.preview.report.heading import heading
 from plimsoll.preview.report.highlights import highlights, title, written
 from plimsoll.preview.report.machine import connections_json
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from plimsoll.preview.plan import Value
     from plimsoll.preview.promises_difference import ConnectionsDifference, FlowDifference, MeasureDifference
 
-_STEPS: Final[dict[Step | None, tuple[str, str, str]]] = {
+STEPS: Final[dict[Step | None, tuple[str, str, str]]] = {
     Step.CREATE: ("+", "green", "to create"),
     Step.IMPORT: ("=", "cyan", "to import"),
     Step.READ: (">", "cyan", "to read"),
@@ -59,6 +60,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     )
     yield from _budgets(comparison.flows)
     yield from _connections(comparison.connections)
+    yield from cost_difference_lines(comparison.cost)
     yield from _changes(comparison.difference)
     yield from policy_lines(plan)
     yield from _unknown(comparison)
@@ -85,13 +87,18 @@ def _budgets(flows: tuple[FlowDifference, ...]) -> Iterator[RenderableType]:
             yield from (_measure(one) for one in flow.measures)
 
 
+def measure_words(one: MeasureDifference) -> tuple[str, str, str]:
+    """Both numbers, and by how much what is allowed differs: `300ms`, `400ms`, ` by 33.3 %`."""
+    before, after = (_number(one, text) for text in (one.before, one.after))
+    if one.percent is None:
+        return before, after, ""
+    of = " of the errors allowed" if one.measure == "availability" else ""
+    return before, after, f" by {abs(one.percent):.3g} %{of}"
+
+
 def _measure(one: MeasureDifference) -> Text:
     style = "bold red" if one.verdict is Verdict.WEAKER else "green"
-    before, after = (_number(one, text) for text in (one.before, one.after))
-    amount = ""
-    if one.percent is not None:
-        of = " of the errors allowed" if one.measure == "availability" else ""
-        amount = f" by {abs(one.percent):.3g} %{of}"
+    before, after, amount = measure_words(one)
     return Text.assemble(f"      {one.measure}  {before} → {after}  ", (f"{one.verdict}{amount}", style))
 
 
@@ -122,7 +129,7 @@ def _connections(connections: ConnectionsDifference) -> Iterator[RenderableType]
 
 def _changes(difference: Difference) -> Iterator[RenderableType]:
     counts = difference.counts
-    parts = [f"{counts[step]} {words}" for step, (_, _, words) in _STEPS.items() if counts[step]]
+    parts = [f"{counts[step]} {words}" for step, (_, _, words) in STEPS.items() if counts[step]]
     yield heading("CHANGES", ", ".join(parts) or "no resource changes")
     if not difference.changed:
         return
@@ -185,7 +192,7 @@ def _grow(
 
 
 def _headline(one: ResourceDifference, named: Text) -> Text:
-    sign, style, _ = _STEPS[one.step]
+    sign, style, _ = STEPS[one.step]
     line = Text.assemble((f"{sign} ", style), named)
     if one.step is Step.CREATE and (values := highlights(one.resource)):
         line.append("  " + " · ".join(values))
@@ -260,6 +267,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "after": connections_json(comparison.connections.after),
             "differs": comparison.connections.differs,
         },
+        "costFloor": cost_difference_json(comparison.cost),
         "counts": {
             **{"unknown" if step is None else step.value: count for step, count in found.counts.items()},
             "same": found.same,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.rehearse.stateful import stateful
+from plimsoll.preview.stateful import stateful
 from tests.conftest import ROOT
 
-DATA = json.loads((ROOT / "plimsoll/rehearse/data/stateful.json").read_text("utf-8"))
+DATA = json.loads((ROOT / "plimsoll/preview/data/stateful.json").read_text("utf-8"))
 LISTED = [(kind, type_) for kind, entry in DATA["kinds"].items() for type_ in entry["types"]]
 
 

@@ -27,7 +27,7 @@ class Stateful:
 
 @cache
 def _data() -> dict[str, Any]:
-    return json.loads(files("plimsoll.rehearse").joinpath("data/stateful.json").read_text("utf-8"))
+    return json.loads(files("plimsoll.preview").joinpath("data/stateful.json").read_text("utf-8"))
 
 
 @cache
