@@ -264,7 +264,7 @@ def version_exists(shape: InstanceShape) -> Iterator[Breach]:
             yield Breach(
                 ("version",),
                 quoted(match[0]),
-                f"Cloud SQL is asked for a major version, and chooses the minor itself (save {listed(alone)})",
+                f"Cloud SQL is asked for a major version and chooses the minor itself (save {listed(alone)})",
                 f"write POSTGRES_{match[1]}",
             )
 

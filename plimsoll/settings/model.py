@@ -353,7 +353,7 @@ class Schedule(Section):
     time_zone: TimeZone = Field(description="In which it is read; said, because summer time moves it.")
     region: Region | None = Field(
         default=None,
-        description="Where Cloud Scheduler does so, which is not in every region; default: the environment's.",
+        description="Where Cloud Scheduler runs, which is not everywhere; default: the environment's.",
     )
 
 

@@ -186,7 +186,8 @@ FunctionName = Annotated[
     str, Form(r"[A-Za-z_$][A-Za-z0-9_$]*", "the name of a function, such as loadDashboard")
 ]
 UrlPath = Annotated[str, Form(r"/[^\s?#]*", "a path starts with / and has no query, such as /dashboard")]
-_LABELS = "[a-z0-9]+(?:(?:[.]|_{1,2}|-+)[a-z0-9]+)*"  # a component of an image's name, as registries define it
+# A component of an image's name, as registries define it (distribution/reference).
+_LABELS = "[a-z0-9]+(?:(?:[.]|_{1,2}|-+)[a-z0-9]+)*"
 ImageUri = Annotated[
     str,
     Form(

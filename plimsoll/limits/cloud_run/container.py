@@ -118,14 +118,15 @@ def variables_are_not_too_many(shape: ServiceShape) -> Iterator[Breach]:
 
 @rule("cloud-run/image-host", rows=(), fact="image_hosts")
 def image_comes_from_a_known_host(shape: ServiceShape) -> Iterator[Breach]:
-    """Cloud Run pulls from Google's registries and Docker Hub alone; a name without a host is the latter's."""
+    """Cloud Run pulls from Google's registries and Docker Hub; a name without a host is the latter's."""
     host, slash, _ = (shape.image or "").partition("/")
     named = slash and ("." in host or ":" in host or host == "localhost")
     if named and not re.fullmatch(FACTS["image_hosts"].text(), host):
         yield Breach(
             ("image",),
             quoted(host),
-            f"Cloud Run pulls from [region-]docker.pkg.dev, [region.]gcr.io and docker.io, not from {quoted(host)}",
+            "Cloud Run pulls from [region-]docker.pkg.dev, [region.]gcr.io and docker.io, "
+            f"not from {quoted(host)}",
             "copy the image there, or let a remote repository of Artifact Registry stand before it",
         )
 

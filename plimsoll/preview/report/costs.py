@@ -30,10 +30,11 @@ def cost_lines(plan: Plan) -> Iterator[Text]:
         yield Text(printable(f"  cannot decide: unknown are {', '.join(found.missing)}"), "yellow")
         return
     least = "at least " if found.unpriced else ""
+    nothing = found.unpriced and not found.items
     yield Text.assemble(
         "\n",
         (_HEADING, "bold"),
-        (f"  {least}{dollars(found.total)} a month", "bold"),
+        ("  cannot be priced" if nothing else f"  {least}{dollars(found.total)} a month", "bold"),
         (f"  idle, at list prices of {prices_of()}", "dim"),
     )
     rows = [(item.owner, item.what, dollars(item.usd)) for item in found.items]
@@ -55,7 +56,8 @@ def cost_json(plan: Plan) -> dict[str, object] | None:
     if isinstance(found, Undecided):
         return {"undecided": list(found.missing)}
     return {
-        "total": f"{found.total.normalize():f}",
+        # Null where nothing of what is billed has a price: no sum says nothing, and 0 says that it is free.
+        "total": f"{found.total.normalize():f}" if found.items or not found.unpriced else None,
         "currency": PRICES["currency"].text(),
         "period": "month",
         "hours": PRICES["hours_a_month"].count(),

@@ -141,8 +141,8 @@ def _overlap(path: KeyPath, one: Job) -> Iterator[Broken]:
         "job-overlap",
         f"{count} at once",
         f"it is due again after {format_seconds(Decimal(interval))}, and an execution may last "
-        f"{format_seconds(lasts)} (timeout, attempts and rounds of tasks together): up to {count} run at once, "
-        "because nothing waits for the one before",
+        f"{format_seconds(lasts)} (timeout, attempts and rounds of tasks together): up to {count} run at "
+        "once, because nothing waits for the one before",
         f"{shorter}a schedule that is due every {format_seconds(lasts)} or more rarely",
         severity=Severity.ADVICE,
     )

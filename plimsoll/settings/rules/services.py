@@ -123,7 +123,7 @@ def shape(service: Service, database: Database | None, network: Network | None) 
 
 
 def variables(service: Service) -> dict[str, str]:
-    """Every variable of the container; that of a secret, and what it gets from the settings, with no value."""
+    """Every variable of the container: those of secrets, and those of its settings, with no value."""
     own = OWN_VARIABLES if service.database is not None else {"WEB_CONCURRENCY"}
     return {**dict.fromkeys([*own, *service.secrets], ""), **service.env}
 
