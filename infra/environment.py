@@ -124,6 +124,7 @@ class Environment(pulumi.ComponentResource):
                     settings=settings.frontend,
                     names=names,
                     service_uris=uris,
+                    services_callable={key: service.callable for key, service in services.items()},
                     secret=args.secret,
                     protect=settings.cloud.protect,
                 ),

@@ -33,6 +33,8 @@ class FrontendArgs:
     names: Names
     service_uris: Mapping[str, pulumi.Output[str]]
     """Where each service answers."""
+    services_callable: Mapping[str, Sequence[pulumi.Resource]]
+    """What has to exist before each service does answer."""
     secret: Callable[[str], pulumi.Output[str]]
     """Reads a secret of this stack by its name."""
     protect: bool
@@ -125,7 +127,8 @@ class Frontend(pulumi.ComponentResource):
             sources=sorted(set(drain.sources)),
             environments=sorted(set(drain.environments)),
             secret=args.secret(drain.secret).apply(long_enough),
-            opts=pulumi.ResourceOptions(parent=self),
+            # Vercel asks the address at once, and makes no drain where it is refused.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.services_callable[drain.service]),
         )
 
     def _declare_variable(

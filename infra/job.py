@@ -177,7 +177,7 @@ class Job(pulumi.ComponentResource):
         cloudscheduler.Job(
             called,
             name=names.job(self._key, args.settings),
-            region=names.cloud.region,
+            region=schedule.region or names.cloud.region,
             description=f"starts the Cloud Run job {names.job(self._key, args.settings)}",
             schedule=schedule.cron,
             time_zone=schedule.time_zone,
@@ -207,5 +207,6 @@ def connection_inputs(key: str, settings: JobSettings, service: ServiceSettings)
             "pool": opens.pool,
             "overflow": opens.overflow,
             **({"direct": True} if opens.direct else {}),
+            **({"executions": opens.executions} if opens.executions > 1 else {}),
         }
     return said

@@ -50,7 +50,7 @@ class Registry(pulumi.ComponentResource):
                     "action": "DELETE",
                     "condition": {
                         "tag_state": "UNTAGGED",
-                        # In seconds, as it comes back.
+                        # Since the upload, whenever the tag went. In seconds, as it comes back.
                         "older_than": f"{settings.delete_untagged_after_days * _DAY}s",
                     },
                 },
@@ -62,7 +62,7 @@ class Registry(pulumi.ComponentResource):
             ],
             # Said, so that nobody wonders why nothing is ever deleted.
             cleanup_policy_dry_run=False,
-            # With the images that run would go what an instance needs to start.
+            # Cloud Run has a copy of what serves; without the images nobody could go back to what does not.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[args.foundation.api("artifactregistry")], protect=cloud.protect
             ),

@@ -73,6 +73,8 @@ class Service(pulumi.ComponentResource):
     """As whom it runs, and its jobs."""
     grants: Sequence[pulumi.Resource]
     """What that account may do."""
+    callable: Sequence[pulumi.Resource]
+    """What has to exist before it answers whoever may call it."""
 
     def __init__(self, key: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         was = args.settings.was
@@ -89,8 +91,9 @@ class Service(pulumi.ComponentResource):
         self.account = self._declare_account()
         self.grants = [*self._secret_grants(), *self._role_grants()]
         service = self._declare_service()
+        self.callable = [service]
         if args.settings.public:
-            cloudrunv2.ServiceIamMember(
+            public = cloudrunv2.ServiceIamMember(
                 f"{key}-public",
                 name=service.name,
                 location=args.names.cloud.region,
@@ -98,6 +101,7 @@ class Service(pulumi.ComponentResource):
                 member="allUsers",
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            self.callable = [service, public]
         self.service_name = service.name
         self.uri = service.uri
         self.register_outputs({"name": service.name, "uri": service.uri, "account": self.account.email})

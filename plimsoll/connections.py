@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDemand:
-    """What one execution of a job may open: it has no rollout, and no more tasks at once than it says."""
+    """What a job may open: it has no rollout, and no more tasks at once than it says."""
 
     job: str
     tasks: int
@@ -75,17 +77,20 @@ class JobDemand:
     overflow: int = 0
     direct: bool = False
     """Whether it goes past a pooler, to the database itself."""
+    executions: int = 1
+    """Executions at the same time, at least 1: `at_once` of its schedule."""
 
     @property
     def most(self) -> int:
-        """Connections with every task up and every pool full."""
-        return self.tasks * (self.pool + self.overflow)
+        """Connections with every task of every execution up and every pool full."""
+        return self.executions * self.tasks * (self.pool + self.overflow)
 
     @property
     def arithmetic(self) -> str:
         """The multiplication, as a reader checks it."""
         pool = f"({self.pool} + {self.overflow})" if self.overflow else f"{self.pool}"
-        return f"{self.tasks} × {pool} = {self.most}"
+        overlapping = f"{self.executions} executions × " if self.executions > 1 else ""
+        return f"{overlapping}{self.tasks} × {pool} = {self.most}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +176,8 @@ def _allowances() -> Mapping[str, Fraction]:
 def assess(demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] = ()) -> ConnectionBudget:
     """Add up what services and jobs may open and hold it against what the database allows.
 
-    Each job is counted as running once, since any of them may run at any time; the same job does not run
-    twice at once unless somebody starts it so.
+    Each job is counted as often as its schedule can have it running at once, and at least once, since any of
+    them may run at any time; that somebody starts one by hand while it runs is not counted.
 
     Without a pooler there is one sum. A session pooler hands a connection to each client for as long as the
     client stays, so its clients are bounded by its pool too. A transaction pooler has two independent sums:
@@ -202,16 +207,26 @@ def assess(demands: Sequence[Demand], supply: Supply, jobs: Sequence[JobDemand] 
     return ConnectionBudget(tuple(demands), tuple(jobs), supply, migrations, sums)
 
 
+def at_once(lasts: Fraction | Decimal, interval: int | None) -> int:
+    """Executions of a job that run at the same time, where each takes its worst.
+
+    `lasts`: seconds of the longest execution (timeout x attempts x rounds of tasks); `interval`: seconds
+    between two starts, `None` where nothing starts it by itself. Cloud Scheduler keeps its own requests from
+    overlapping, and the one that starts a job is answered at once: the execution goes on without it.
+    """
+    return 1 if interval is None else max(1, ceil(lasts / interval))
+
+
 def remedy(budget: ConnectionBudget, one: Sum) -> str:
     """What to change so that `one` fits (or, where it does, is within what is advised), with the numbers."""
     larger = "a larger database" if one.side == "database" else "a larger pooler"
     heaviest = max(budget.jobs_in(one), key=lambda job: job.most, default=None)
     if one.side == "database" and budget.supply.pooler is not None:
-        job = "" if heaviest is None else f", or the parallelism or the pool of job {heaviest.job}"
+        job = "" if heaviest is None else f", or {_lower(heaviest)}"
         return f"lower the pooler's pool{job}, or take {larger}"
     worst = max(budget.demands, key=lambda demand: demand.most, default=None)
     if heaviest is not None and (worst is None or heaviest.most >= worst.most):
-        return f"lower the parallelism or the pool of job {heaviest.job}, or take {larger}"
+        return f"lower {_lower(heaviest)}, or take {larger}"
     if worst is None:
         return f"take {larger}"
 
@@ -236,3 +251,8 @@ def remedy(budget: ConnectionBudget, one: Sum) -> str:
     if pool:
         options.append(f"pool and overflow of {pool} together in {worst.service}")
     return ", or ".join([*options, larger])
+
+
+def _lower(job: JobDemand) -> str:
+    overlapping = "the timeout, or how often it is due, or " if job.executions > 1 else ""
+    return f"{overlapping}the parallelism or the pool of job {job.job}"

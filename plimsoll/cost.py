@@ -26,6 +26,8 @@ PRICES = Facts("prices")
 NOT_COUNTED: Final = (
     "requests and traffic",
     "runs of jobs",
+    "Cloud Scheduler's jobs",
+    "versions of secrets",
     "backups",
     "images",
     "logs",

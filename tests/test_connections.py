@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.connections import Demand, JobDemand, Pooler, Supply, assess, remedy
+from plimsoll.connections import Demand, JobDemand, Pooler, Supply, assess, at_once, remedy
 
 API = Demand(service="api", instances=1, workers=1, concurrency=80, pool=5, overflow=10)
 
@@ -89,6 +90,22 @@ class TestJobs:
         assert (clients.used, server.used) == (15, 40 + 12 + 1)
         assert budget.terms(clients) == ["api 1 × 1 × (5 + 10) = 15"]
         assert budget.terms(server) == ["pooler 40", "job backfill 4 × (2 + 1) = 12", "migration 1"]
+
+    @pytest.mark.parametrize(
+        ("lasts", "interval", "count"),
+        [(86400, 60, 1440), (600, 600, 1), (601, 600, 2), (1, 600, 1), (86400, None, 1)],
+    )
+    def test_what_outlasts_its_schedule_runs_beside_the_next(
+        self, lasts: int, interval: int | None, count: int
+    ):
+        assert at_once(Decimal(lasts), interval) == count
+
+    def test_each_execution_opens_the_pools_of_its_own(self):
+        twice = replace(self.JOB, executions=2)
+        assert twice.most == 24
+        assert twice.arithmetic == "2 executions × 4 × (2 + 1) = 24"
+        budget = assess([service()], SMALL, [replace(self.JOB, executions=200)])
+        assert "lower the timeout, or how often it is due" in remedy(budget, budget.sums[0])
 
     def test_the_remedy_names_the_job_where_it_takes_most(self):
         heavy = replace(self.JOB, tasks=100)

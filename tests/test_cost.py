@@ -31,8 +31,6 @@ BY_HAND = [
     pytest.param(replace(API, region="europe-west3"), "55.188", id="second-tier"),
     # 2 x 2 x 0.000018 x 2,628,000 = 189.216; 2 x 0.000002 x 2,628,000 = 10.512.
     pytest.param(replace(API, always=True), "199.728", id="instance-based"),
-    # Memory has no price there: 2 x 2 x 0.0000252 x 2,628,000.
-    pytest.param(replace(API, always=True, region="us-west2"), "264.9024", id="instance-based-second-tier"),
     pytest.param(replace(API, count=0), "0", id="scales-to-zero"),
     pytest.param(replace(API, count=1, cpu=Decimal("0.5"), memory=2**29), "6.57", id="halves"),
     # (2 x 0.0413 + 7.5 x 0.007) x 730 = 98.623; infracost says $115.62 with 100 GB of SSD at 0.17.
@@ -69,10 +67,13 @@ def test_vcpu_and_memory_are_lines_of_their_own():
     ("part", "why"),
     [
         (replace(API, region="mars-north1"), "no price for 2 instances × 2 vCPU, idle, in mars-north1"),
-        (
-            replace(API, region="us-west2", always=True),
-            "no price for 2 instances × 1Gi, always billed, in us-west2",
-        ),
+        *[
+            (
+                replace(API, region="us-west2", always=True),
+                f"no price for 2 instances × {what}, always billed, in us-west2",
+            )
+            for what in ("2 vCPU", "1Gi")
+        ],
         (replace(DATABASE, region="us-east9"), "no price for db-custom-2-7680 in us-east9"),
         (
             replace(DATABASE, tier="db-perf-optimized-N-2", regional=True),

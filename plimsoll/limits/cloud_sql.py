@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from plimsoll.limits.facts import Facts
 from plimsoll.limits.problem import Problem, Severity
 from plimsoll.limits.rules import Breach, Shape, judge, listed, quoted, rule
-from plimsoll.units import format_memory, parse_memory
+from plimsoll.units import format_memory, format_seconds, parse_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,12 @@ class InstanceShape(Shape):
     """Managed connection pooling."""
     insights_plans_per_minute: int | None = None
     max_connections: int | None = None
+    disk_gb: int | None = None
+    """What the disk starts with."""
+    disk_limit_gb: int | None = None
+    """Where it stops growing."""
+    slow_query: Decimal | None = None
+    """Seconds from which on a statement is logged."""
     production: bool | None = None
     """Whether customers depend on it, so that an SLA matters."""
 
@@ -252,6 +258,43 @@ def version_exists(shape: InstanceShape) -> Iterator[Breach]:
             f"Cloud SQL has PostgreSQL {oldest} to {newest}, as far as we know",
             f"write POSTGRES_{newest}",
         )
+    elif match is not None and "_" in match[0].removeprefix("POSTGRES_"):
+        alone = FACTS["versions"].names("with_minor")
+        if match[0] not in alone:
+            yield Breach(
+                ("version",),
+                quoted(match[0]),
+                f"Cloud SQL is asked for a major version and chooses the minor itself (save {listed(alone)})",
+                f"write POSTGRES_{match[1]}",
+            )
+
+
+@rule("cloud-sql/disk", rows=(), fact="disk")
+def disk_is_not_too_large(shape: InstanceShape) -> Iterator[Breach]:
+    """A disk ends somewhere, and a shared core's sooner."""
+    kind = "shared" if shape.tier in FACTS["shared_core"].names() else "dedicated"
+    most = FACTS["disk"].count(kind)
+    for field, size in (("disk_gb", shape.disk_gb), ("disk_limit_gb", shape.disk_limit_gb)):
+        if size is not None and size > most:
+            yield Breach(
+                (field,),
+                f"{size} GB",
+                f"the disk of a machine with a {kind} core has at most {most} GB, not {size}",
+                f"write at most {most}",
+            )
+
+
+@rule("cloud-sql/slow-query", rows=(), fact="slow_query")
+def slow_query_is_an_int(shape: InstanceShape) -> Iterator[Breach]:
+    """The setting's own end, in milliseconds."""
+    most = FACTS["slow_query"].number() / 1000
+    if shape.slow_query is not None and shape.slow_query > most:
+        yield Breach(
+            ("slow_query",),
+            format_seconds(shape.slow_query),
+            f"PostgreSQL counts at most {format_seconds(most)} here, not {format_seconds(shape.slow_query)}",
+            "write what is slow for a statement, such as 200ms",
+        )
 
 
 @rule("cloud-sql/disk-of-tier", rows=(46,), fact="hyperdisk")
@@ -372,4 +415,6 @@ RULES = (
     pooling_needs_plus,
     insights_plans_in_range,
     max_connections_in_range,
+    disk_is_not_too_large,
+    slow_query_is_an_int,
 )

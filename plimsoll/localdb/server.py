@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 """
 
+_DESCRIBE: Final = """
+SELECT current_setting('max_connections'),
+    EXISTS (SELECT FROM pg_roles WHERE rolname = :'role')
+    AND EXISTS (SELECT FROM pg_database WHERE datname = :'name');
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -63,6 +70,8 @@ class LocalDatabase:
     user: str
     password: str
     folder: Path
+    max_connections: int
+    """As it was started, which may have been for another environment."""
 
     def url(self, scheme: str) -> str:
         """The connection URL for a driver; `scheme` as SQLAlchemy writes it: `postgresql+asyncpg`."""
@@ -94,7 +103,7 @@ def up(folder: Path, wanted: Wanted, *, port: int | None = None) -> LocalDatabas
         if not (folder / "data").exists():
             _initialise(folder, binaries, user)
         state = _State.read(folder)
-        if _runs(folder, binaries, user):
+        if _process(folder) is not None:
             if port not in {None, state.port}:
                 raise LocalDatabaseError(
                     Failure.RUNNING, f"it runs on port {state.port} already", "plimsoll db down, and up again"
@@ -108,18 +117,16 @@ def up(folder: Path, wanted: Wanted, *, port: int | None = None) -> LocalDatabas
                     "plimsoll db up --port N with another one",
                 )
             state.write(folder)
+            _forget_a_foreign_process(folder)
             _start(folder, binaries, user, state, wanted.max_connections)
         _provide(binaries, user, state, wanted)
-        return _described(folder, binaries, state, wanted)
+        return _described(folder, binaries, user, state, wanted)
 
 
 def running(folder: Path, wanted: Wanted) -> LocalDatabase:
-    """The local database as it runs. Raises LocalDatabaseError where it does not."""
-    if (folder / "data").exists():
-        user = server_user()
-        binaries = _binaries(folder, wanted)
-        if _runs(folder, binaries, user):
-            return _described(folder, binaries, _State.read(folder), wanted)
+    """The local database as it runs. Raises LocalDatabaseError where it does not, or lacks what is wanted."""
+    if _process(folder) is not None:
+        return _described(folder, _binaries(folder, wanted), server_user(), _State.read(folder), wanted)
     raise LocalDatabaseError(Failure.STOPPED, "the local database does not run", "plimsoll db up")
 
 
@@ -132,7 +139,7 @@ def down(folder: Path, *, delete: bool = False) -> bool:
         if (folder / "data").exists():
             user = server_user()
             binaries = choose(_major_of_data(folder))
-            ran = _runs(folder, binaries, user)
+            ran = _process(folder) is not None
             if ran:
                 stop = user.run(
                     binaries.program("pg_ctl"), "stop", "-D", str(folder / "data"), "-w", "-m", "fast"
@@ -140,6 +147,7 @@ def down(folder: Path, *, delete: bool = False) -> bool:
                 _must(stop.returncode == 0, "it does not stop", stop.stderr)
         if delete:
             shutil.rmtree(folder)
+            _lock_of(folder).unlink()
     return ran
 
 
@@ -168,13 +176,24 @@ class _State:
         Path(name).replace(folder / "server.json")
 
 
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
     """One command at a time; the lock stands beside the folder, so that the folder can go."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    while True:
+        with _lock_of(folder).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                if not os.path.samestat(os.fstat(lock.fileno()), _lock_of(folder).stat()):
+                    continue
+            except FileNotFoundError:
+                continue  # who had it before removed it, with the data
+            yield
+            return
 
 
 def _major_of_data(folder: Path) -> int | None:
@@ -222,8 +241,59 @@ def _initialise(folder: Path, binaries: Binaries, user: ServerUser) -> None:
     new.rename(folder / "data")
 
 
-def _runs(folder: Path, binaries: Binaries, user: ServerUser) -> bool:
-    return user.run(binaries.program("pg_ctl"), "status", "-D", str(folder / "data")).returncode == 0
+def _pid_file(folder: Path) -> tuple[int, str] | None:
+    """The process and the data folder that `postmaster.pid` names; it outlives a crash."""
+    try:
+        pid, data, *_ = (folder / "data" / "postmaster.pid").read_text("utf-8").splitlines()
+        return abs(int(pid)), data
+    except (OSError, ValueError):
+        return None
+
+
+def _process(folder: Path) -> int | None:
+    """The process of the server of these data; None where it does not run.
+
+    `pg_ctl` believes the number in a file that a crash leaves behind, and would signal whichever process has
+    it by now. Ours is a postgres that was started on this folder; what has ended has no command line.
+    """
+    said = _pid_file(folder)
+    if said is None:
+        return None
+    pid, written = said
+    data = folder / "data"
+    command = f"{_command_line(pid)} "
+    folders = {written, str(data), str(data.resolve())}
+    ours = any(f"postgres -D {one} " in command for one in folders)
+    return pid if ours else None
+
+
+def _command_line(pid: int) -> str:
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").replace("\0", " ").strip()
+        except OSError:
+            return ""
+    command = ["ps", "-ww", "-o", "stat=", "-o", "args=", "-p", str(pid)]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    state, _, words = asked.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else words.strip()
+
+
+def _forget_a_foreign_process(folder: Path) -> None:
+    """PostgreSQL refuses to start while the process that its file names lives, whosever it is.
+
+    Where that process has ended, PostgreSQL itself looks for what it may have left.
+    """
+    said = _pid_file(folder)
+    if said is None or _process(folder) is not None:
+        return
+    try:
+        os.kill(said[0], 0)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        pass  # somebody else's, and alive
+    (folder / "data" / "postmaster.pid").unlink()
 
 
 def _start(
@@ -244,19 +314,39 @@ def _start(
 
 def _provide(binaries: Binaries, user: ServerUser, state: _State, wanted: Wanted) -> None:
     """The application's user and database. A superuser: Cloud SQL's users may create extensions, too."""
-    ran = user.run(
-        binaries.program("psql"),
-        *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-p", str(state.port)),
-        *("-U", _ADMINISTRATOR, "-d", "postgres"),
-        *("-v", f"role={wanted.user}", "-v", f"name={wanted.database}"),
-        stdin=_PROVIDE,
-        PGPASSWORD=state.password,
-    )
+    ran = _ask(binaries, user, state, wanted, _PROVIDE)
     _must(ran.returncode == 0, "database and user cannot be made", ran.stderr)
 
 
-def _described(folder: Path, binaries: Binaries, state: _State, wanted: Wanted) -> LocalDatabase:
+def _ask(
+    binaries: Binaries, user: ServerUser, state: _State, wanted: Wanted, statements: str
+) -> subprocess.CompletedProcess[str]:
+    """Run statements as the administrator, with our password; `:'role'` and `:'name'` are what is wanted."""
+    return user.run(
+        binaries.program("psql"),
+        *("-XAtq", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-p", str(state.port)),
+        *("-U", _ADMINISTRATOR, "-d", "postgres"),
+        *("-v", f"role={wanted.user}", "-v", f"name={wanted.database}"),
+        stdin=statements,
+        PGPASSWORD=state.password,
+    )
+
+
+def _described(
+    folder: Path, binaries: Binaries, user: ServerUser, state: _State, wanted: Wanted
+) -> LocalDatabase:
+    """What answers to our password, as it runs. Raises LocalDatabaseError where it lacks what is wanted."""
+    said = _ask(binaries, user, state, wanted, _DESCRIBE)
+    _must(said.returncode == 0, f"it runs, and does not answer on port {state.port}", said.stderr)
+    connections, _, there = said.stdout.strip().partition("|")
+    if there != "t":
+        raise LocalDatabaseError(
+            Failure.RUNNING,
+            f"it runs without a database {wanted.database} of user {wanted.user}: for another environment",
+            "plimsoll db up ENV makes them",
+        )
     return LocalDatabase(
+        max_connections=int(connections),
         version=binaries.version,
         major=binaries.major,
         port=state.port,

@@ -130,12 +130,12 @@ def _demand(name: str, said: Mapping[str, Value]) -> connections.Demand | Undeci
 
 
 def _job(name: str, said: Mapping[str, Value]) -> connections.JobDemand | Undecided:
-    counts = _counts(f"job {name}", said, ("parallelism", "pool", "overflow"))
+    names = ("parallelism", "pool", "overflow", "executions")
+    counts = _counts(f"job {name}", {"executions": 1, **said}, names)
     if isinstance(counts, Undecided):
         return counts
-    tasks, pool, overflow = counts.values()
-    direct = said.get("direct") is True
-    return connections.JobDemand(job=name, tasks=tasks, pool=pool, overflow=overflow, direct=direct)
+    counts["tasks"] = counts.pop("parallelism")
+    return connections.JobDemand(job=name, direct=said.get("direct") is True, **counts)
 
 
 def _supply(said: Mapping[str, Value]) -> connections.Supply | Undecided:

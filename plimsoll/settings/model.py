@@ -22,6 +22,7 @@ from plimsoll.settings.values import (
     Clock,
     ConfigKey,
     Cpu,
+    Days,
     Duration,
     Endpoint,
     FunctionName,
@@ -36,6 +37,7 @@ from plimsoll.settings.values import (
     NotNegative,
     Percent,
     Positive,
+    Positive32,
     PostgresVersion,
     ProjectId,
     Region,
@@ -349,6 +351,10 @@ class Schedule(Section):
         description="Minute, hour, day of the month, month, day of the week.", examples=["30 2 * * MON-FRI"]
     )
     time_zone: TimeZone = Field(description="In which it is read; said, because summer time moves it.")
+    region: Region | None = Field(
+        default=None,
+        description="Where Cloud Scheduler runs, which is not everywhere; default: the environment's.",
+    )
 
 
 class JobPool(Pool):
@@ -368,7 +374,7 @@ class Job(Section):
 
     service: Name = Field(description="Whose image, account, network, database and secrets it uses.")
     name: Name | None = Field(default=None, description="Physical name; default: APPLICATION-KEY.")
-    command: tuple[str, ...] | None = Field(
+    command: tuple[Text, ...] | None = Field(
         default=None,
         strict=False,
         min_length=1,
@@ -411,10 +417,13 @@ class Registry(Section):
     """An Artifact Registry repository for the images, which cleans up after itself."""
 
     name: RepositoryId = Field(description="Physical name; images are REGION-docker.pkg.dev/PROJECT/NAME/….")
-    keep_versions: Positive = Field(
-        description="Of each image the newest stay, whatever their age: as far back as you roll back."
+    keep_versions: Positive32 = Field(
+        description="Of each image so many stay, whatever their age: as far back as you roll back. A push of "
+        "docker buildx makes about three versions: index, image and attestation."
     )
-    delete_untagged_after_days: Positive = Field(description="Others go then, once no tag names them.")
+    delete_untagged_after_days: Days = Field(
+        description="Others go so long after they were uploaded, where no tag names them."
+    )
     readers: tuple[Member, ...] = Field(
         default=(),
         strict=False,

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -82,6 +83,10 @@ Percent = Annotated[Decimal, Unit(units.parse_percent, (99.5,), numbers=True)]
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
+Positive32 = Annotated[int, Field(gt=0, le=2**31 - 1)]
+"""What an API's `int32` holds."""
+Days = Annotated[int, Field(gt=0, le=3_652_500)]
+"""What an API's `Duration` holds: 10,000 years (google/protobuf/duration.proto)."""
 
 
 def _share(value: object) -> object:
@@ -107,14 +112,17 @@ Cidr = Annotated[
 ]
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """The names of the tz database itself: this machine's has files of its own, such as `localtime`."""
+    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split()) - {"Factory", "localtime"}
+
+
 def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    # A folder of the database, such as Europe, is no file; a path out of it is a ValueError.
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(value, available_timezones(), n=1)
+    if value not in _time_zones():
+        near = get_close_matches(value, sorted(_time_zones()), n=1)
         instead = f", such as {near[0]}" if near else ", such as Europe/Berlin or Etc/UTC"
-        raise ValueError(f"a time zone is a name of the tz database{instead}") from None
+        raise ValueError(f"a time zone is a name of the tz database{instead}")
     return value
 
 
@@ -178,11 +186,15 @@ FunctionName = Annotated[
     str, Form(r"[A-Za-z_$][A-Za-z0-9_$]*", "the name of a function, such as loadDashboard")
 ]
 UrlPath = Annotated[str, Form(r"/[^\s?#]*", "a path starts with / and has no query, such as /dashboard")]
+# A component of an image's name, as registries define it (distribution/reference).
+_LABELS = "[a-z0-9]+(?:(?:[.]|_{1,2}|-+)[a-z0-9]+)*"
 ImageUri = Annotated[
     str,
     Form(
-        r"[^\s@]+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
-        "an image has a tag or a digest: region-docker.pkg.dev/project/repository/api:v1, or …@sha256:…",
+        rf"(?:{_LABELS}(?::[0-9]+)?/)?{_LABELS}(?:/{_LABELS})*"
+        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})",
+        "an image is a name in lower case, without a scheme, and a tag or a digest: "
+        "region-docker.pkg.dev/project/repository/api:v1, or …@sha256:…",
     ),
 ]
 RepositoryId = Annotated[

@@ -101,7 +101,7 @@ PRIVATE: dict[str, Any] = {
             "parallelism": 2,
             "retries": 3,
             "env": {"LOG_LEVEL": "info", "BATCH": "100"},
-            "schedule": {"cron": "30 3 * * MON-FRI", "timeZone": "Europe/Berlin"},
+            "schedule": {"cron": "30 3 * * MON-FRI", "timeZone": "Europe/Berlin", "region": "europe-west3"},
         },
         "clean": {"service": "mail", "cpu": 1, "timeout": "1.5s"},
     },

@@ -11,7 +11,7 @@ from plimsoll.preview.failure import PreviewError
 from plimsoll.preview.plan import UNKNOWN, Secret
 from plimsoll.settings import model
 from tests.infra.conftest import PRIVATE, preview
-from tests.infra.reading import DOMAIN, DRAIN, PROJECT, SERVICE, VARIABLE, as_dict, one
+from tests.infra.reading import DOMAIN, DRAIN, INVOKER, PROJECT, SERVICE, VARIABLE, as_dict, before, one
 
 if TYPE_CHECKING:
     from plimsoll.preview.plan import Plan
@@ -95,6 +95,8 @@ def test_log_lines_are_posted_to_the_service_and_signed(private: Plan, external:
         "secret": Secret(unknown=False),
     }
     assert drain.property_dependencies["endpoint"] == (one(private, SERVICE, "api").urn,)
+    # Vercel asks the address when the drain is made.
+    assert one(private, INVOKER, "api-public").urn in before(private, drain)
     assert drain.property_dependencies["projectIds"] == (one(private, PROJECT).urn,)
     assert one(external, DRAIN).inputs["environments"] == ["production"]
 

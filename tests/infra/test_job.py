@@ -144,6 +144,7 @@ def test_labels_say_whose_it_is(private: Plan):
 def test_a_schedule_starts_this_job_as_an_account_that_may_do_nothing_else(private: Plan):
     (schedule,) = private.of_type(SCHEDULE)
     assert (schedule.inputs["schedule"], schedule.inputs["timeZone"]) == ("30 3 * * MON-FRI", "Europe/Berlin")
+    assert schedule.inputs["region"] == "europe-west3"  # Cloud Scheduler is not everywhere
     target = as_dict(schedule.inputs["httpTarget"])
     assert target["httpMethod"] == "POST"
     assert target["oauthToken"] == {

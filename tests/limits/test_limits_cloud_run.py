@@ -376,6 +376,25 @@ CASES: list[Case] = [
     ("environment-reserved", "PORT", environment("PORTS"), environment("PORT")),
     ("environment-reserved", "K_", environment("KA"), environment("K_A")),
     ("environment-value", "32 KiB", environment("A", "x" * 32768), environment("A", "x" * 32769)),
+    (
+        "environment-count",
+        "1000",
+        of(SERVICE, environment={f"A{index}": "" for index in range(1000)}),
+        of(SERVICE, environment={f"A{index}": "" for index in range(1001)}),
+    ),
+    *[
+        ("image-host", f"{passes}, not {fails}", of(SERVICE, image=passes), of(SERVICE, image=fails))
+        for passes, fails in (
+            ("europe-docker.pkg.dev/p/r/api:v1", "europe.docker.pkg.dev/p/r/api:v1"),
+            ("docker.pkg.dev/p/r/api:v1", "docker.pkg.dev.evil.io/p/r/api:v1"),
+            ("eu.gcr.io/p/api:v1", "eu-gcr.io/p/api:v1"),
+            ("gcr.io/p/api:v1", "ghcr.io/p/api:v1"),
+            ("docker.io/library/nginx:1", "quay.io/acme/api:v1"),
+            ("acme/api:v1", "localhost/api:v1"),
+            ("nginx:1", "localhost:5000/nginx:1"),
+        )
+    ],
+    ("labels", "64", of(SERVICE, labels=64), of(SERVICE, labels=65)),
     ("environment-value", "in UTF-8", environment("A", "é" * 16384), environment("A", "é" * 16384 + "x")),
     (
         "cloud-sql-mount",

@@ -9,11 +9,12 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.limits import ScheduleShape, check_schedule
+from plimsoll.limits.cloud_scheduler import shortest_interval
 from tests.limits.boundaries import Boundaries, Case, Move
 
 
-def due(cron: str) -> ScheduleShape:
-    return ScheduleShape(cron=cron)
+def due(cron: str, time_zone: str | None = None) -> ScheduleShape:
+    return ScheduleShape(cron=cron, time_zone=time_zone)
 
 
 # rule, what it is about, the last that passes, the first that does not
@@ -51,6 +52,16 @@ CASES: list[Case] = [
     ("never", "29 February", due("0 0 29 2 *"), due("0 0 30 2 *")),
     ("never", "30 of April", due("0 0 30 APR,JUN *"), due("0 0 31 APR,JUN *")),
     ("never", "or a Monday", due("0 0 30 2 1"), due("0 0 30 2 *")),
+    *[
+        ("clock-change", says, due(passes, zone), due(fails, zone))
+        for says, zone, passes, fails in (
+            ("skipped from 2 to 3", "Europe/Berlin", "0 3 * * *", "59 2 * * *"),
+            ("repeated from 2 to 3", "Europe/Berlin", "59 1 * 10 *", "0 2 * 10 *"),
+            ("on a Sunday", "Europe/Berlin", "30 2 * * 1-6", "30 2 * * 0"),
+            ("not all day long", "Europe/Berlin", "30 * * * *", "30 1-3 * * *"),
+            ("half an hour", "Australia/Lord_Howe", "30 2 * 10 *", "29 2 * 10 *"),
+        )
+    ],
 ]
 BOUNDARIES = Boundaries("cloud_scheduler", check_schedule, CASES)
 
@@ -75,6 +86,41 @@ def test_nothing_is_noticed_where_nothing_is_moved():
 )
 def test_a_number_that_is_moved_is_noticed(move, monkeypatch):
     assert BOUNDARIES.notice(monkeypatch, move)
+
+
+@pytest.mark.parametrize(
+    ("cron", "minutes"),
+    [
+        ("* * * * *", 1),
+        ("*/15 * * * *", 15),
+        ("0,50 * * * *", 10),
+        ("*/59 * * * *", 1),
+        ("0 3 * * *", 24 * 60),
+        ("0 3 * * MON", 7 * 24 * 60),
+        ("0 3 * * 1,3", 2 * 24 * 60),
+        ("0 0,23 * * *", 60),
+        ("0 0,23 * * 1", 23 * 60),
+        ("0 3 1 * *", 28 * 24 * 60),
+        ("0 3 31 * *", 31 * 24 * 60),
+        ("0 3 31 4 *", None),
+        ("0 3 29 2 *", 1461 * 24 * 60),
+        ("0 3 1 * MON", 24 * 60),  # either of them
+        ("@daily", None),
+    ],
+)
+def test_the_shortest_time_from_one_start_to_the_next(cron: str, minutes: int | None):
+    assert shortest_interval(cron) == minutes
+
+
+def test_who_ends_a_week_with_its_first_day_is_told():
+    [problem] = check_schedule(due("0 0 * * MON-SUN"))
+    assert "SUN is 0" in problem.remedy
+
+
+def test_the_clock_that_changes_is_told_with_a_date_and_a_way_out():
+    [problem] = check_schedule(due("30 2 * * *", "Europe/Berlin"))
+    assert "in Europe/Berlin 02:30 of 2026-03-29 does not exist" in problem.message
+    assert "Etc/UTC" in problem.remedy
 
 
 def test_a_wrong_field_is_named_with_its_bounds():

@@ -6,6 +6,8 @@ the data file is moved by one step, some case notices.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from plimsoll.limits import InstanceShape, check_instance, default_max_connections, tier_memory
@@ -44,6 +46,21 @@ CASES: list[Case] = [
         of(INSTANCE, pitr_days=7, backups_retained=7),
     ),
     ("version", "not before 9", of(INSTANCE, version="POSTGRES_9_6"), of(INSTANCE, version="POSTGRES_8")),
+    ("version", "no minor", of(INSTANCE, version="POSTGRES_17"), of(INSTANCE, version="POSTGRES_17_5")),
+    ("disk", "64 TB", of(INSTANCE, disk_gb=65536), of(INSTANCE, disk_gb=65537)),
+    ("disk", "its limit too", of(INSTANCE, disk_limit_gb=65536), of(INSTANCE, disk_limit_gb=65537)),
+    (
+        "disk",
+        "3 TB of a shared core",
+        of(INSTANCE, edition="ENTERPRISE", tier="db-g1-small", disk_gb=3062),
+        of(INSTANCE, edition="ENTERPRISE", tier="db-g1-small", disk_gb=3063),
+    ),
+    (
+        "slow-query",
+        "an int of milliseconds",
+        of(INSTANCE, slow_query=Decimal("2147483.647")),
+        of(INSTANCE, slow_query=Decimal("2147483.648")),
+    ),
     ("version", "nor far ahead", of(INSTANCE, version="POSTGRES_36"), of(INSTANCE, version="POSTGRES_37")),
     ("disk-of-tier", "C4A", of(PLUS, tier="db-c4a-highmem-2"), of(PLUS, tier="db-c4a-highmem-2", ssd=True)),
     (

@@ -96,6 +96,7 @@ ADVICE = {
     "cloud-run/manual-ignores-max",
     "cloud-run/cpu-utilization-everywhere",
     "cloud-run/subnet-addresses",
+    "cloud-scheduler/clock-change",
     "cloud-sql/tier-unknown",
     "cloud-sql/sla",
     "vercel/function-timeout-without-fluid",

@@ -61,13 +61,20 @@ def test_up_url_and_down(folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert url["url"] == up.stdout.strip()
     assert url["version"].startswith("17.")
 
+    # One server for all environments: it is dev's that runs, whoever asks.
+    prod = plimsoll("up", "prod")
+    assert prod.stderr == (
+        "advice  the settings say max_connections 90, and it was started with 50: "
+        "plimsoll db down, and up for this environment\n"
+    )
+
     unasked = plimsoll("down", "--delete", "--json")
     assert unasked.returncode == 2
     assert json.loads(unasked.stdout)["faults"][0]["remedy"] == "add --yes"
 
     down = json.loads(plimsoll("down", "--delete", "--yes", "--json").stdout)
     assert (down["stopped"], down["deleted"]) == (True, True)
-    assert [file.suffix for file in (folder.parent / "db").iterdir()] == [".lock"]
+    assert list((folder.parent / "db").iterdir()) == []
     assert plimsoll("down").stdout == "it did not run\n"
 
 

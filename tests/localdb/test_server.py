@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -102,6 +103,34 @@ def test_a_port_that_is_taken_is_said_and_not_kept(folder: Path):
         # Interrupted half-way through initdb, it begins anew; here it had come that far already.
         (folder / "data.new").mkdir()
         assert server.up(folder, GOALS).port != port
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["alive", "zombie"])
+def test_a_process_that_only_has_its_number_is_not_taken_for_it(folder: Path, *, ended: bool):
+    first = server.up(folder, GOALS)
+    file = folder / "data" / "postmaster.pid"
+    said = file.read_text()
+    kill(int(said.split()[0]))
+    sleep = f"import time; time.sleep({0 if ended else 60})"
+    with subprocess.Popen([sys.executable, "-c", sleep]) as foreign:
+        while ended and os.waitid(os.P_PID, foreign.pid, os.WEXITED | os.WNOWAIT) is None:
+            pass
+        file.write_text("\n".join([str(foreign.pid), *said.splitlines()[1:], ""]))
+        with pytest.raises(LocalDatabaseError, match="does not run"):
+            server.running(folder, GOALS)
+        assert not server.down(folder)
+        assert foreign.poll() == (0 if ended else None)
+        assert server.up(folder, GOALS) == first
+        assert ask(first, "SELECT 1") == "1"
+        foreign.kill()
+
+
+def test_what_runs_for_another_environment_is_said_as_it_is(folder: Path):
+    first = server.up(folder, GOALS)
+    other = Wanted(database="reports", user="reader", major=17, max_connections=90)
+    with pytest.raises(LocalDatabaseError, match="without a database reports of user reader"):
+        server.running(folder, other)
+    assert server.up(folder, other).max_connections == first.max_connections == 50
 
 
 def test_data_of_another_major_version_are_refused_and_stay(folder: Path):

@@ -125,6 +125,11 @@ REFUSED = [
     ("dev", f"{API}.memroy", "512Mi", "settings/extra-forbidden", f"{API}.memroy"),
     ("dev", f"{API}.memory", REMOVED, "settings/missing", f"{API}.memory"),
     ("dev", f"{API}.image.uri", "api", "settings/value-error", f"{API}.image.uri"),
+    *[
+        ("dev", f"{API}.image.uri", uri, "settings/value-error", f"{API}.image.uri")
+        for uri in ("https://docker.pkg.dev/p/api:v1", "docker.pkg.dev//api:v1", "docker.pkg.dev/P/api:v1")
+    ],
+    ("dev", f"{API}.image.uri", "quay.io/acme/api:v1", "cloud-run/image-host", f"{API}.image.uri"),
     ("dev", f"{API}.image.owner", "me", "settings/literal-error", f"{API}.image.owner"),
     ("dev", f"{API}.secrets.OPENAI_API_KEY.version", "latest", "settings/int-type", None),
     ("dev", f"{API}.secrets.OPENAI_API_KEY.version", REMOVED, "settings/missing", None),
@@ -245,9 +250,28 @@ REFUSED = [
         "settings/value-error",
         "jobs.review-queries.schedule.timeZone",
     ),
+    *[
+        (
+            "dev",
+            "jobs.review-queries.schedule.timeZone",
+            zone,
+            "settings/value-error",
+            "jobs.review-queries.schedule.timeZone",
+        )
+        for zone in ("localtime", "Factory", "posixrules", "posix/UTC", "right/UTC")
+    ],
+    ("dev", "jobs.migrate.command", [""], "settings/value-error", "jobs.migrate.command[0]"),
     ("dev", "cloud.labels.job", "x", "settings/own-label", "cloud.labels.job"),
     # registry
     ("dev", "registry.name", "Images", "settings/value-error", "registry.name"),
+    ("dev", "registry.keepVersions", 2**31, "settings/less-than-equal", "registry.keepVersions"),
+    (
+        "dev",
+        "registry.deleteUntaggedAfterDays",
+        10**9,
+        "settings/less-than-equal",
+        "registry.deleteUntaggedAfterDays",
+    ),
     ("dev", "registry.keepVersions", 0, "settings/greater-than", "registry.keepVersions"),
     ("dev", "registry.writers", ["deploy@acme"], "settings/value-error", "registry.writers[0]"),
     # database
@@ -268,6 +292,9 @@ REFUSED = [
     ("dev", "database.user", "pg_app", "cloud-sql/reserved-name", "database.user"),
     ("dev", "database.version", "POSTGRES_99", "cloud-sql/version", "database.version"),
     ("dev", "database.slowQuery", "0.4ms", "settings/greater-than-equal", "database.slowQuery"),
+    ("dev", "database.version", "POSTGRES_17_5", "cloud-sql/version", "database.version"),
+    ("dev", "database.diskLimitGb", 4000, "cloud-sql/disk", "database.diskLimitGb"),
+    ("dev", "database.slowQuery", "600h", "cloud-sql/slow-query", "database.slowQuery"),
     ("dev", "database.slowQuery", "1.5ms", "settings/slow-query", "database.slowQuery"),
     ("dev", "database.backups", {"retained": 5, "pitrDays": 5}, "cloud-sql/backups-beyond-logs", None),
     ("dev", "network", REMOVED, "settings/network-missing", "database.address"),
@@ -363,6 +390,9 @@ ADVISED = [
     ("dev", "frontend.region", "sfo1", "vercel/region"),
     ("dev", f"{API}.database.overflow", 5, "settings/connection-headroom"),
     ("dev", "jobs.migrate.timeout", "25h", "cloud-run/job-timeout-everywhere"),
+    ("dev", "jobs.review-queries.timeout", "43201s", "settings/job-overlap"),
+    ("dev", "jobs.review-queries.schedule.cron", "30 2 * * *", "cloud-scheduler/clock-change"),
+    ("dev", "cloud.region", "europe-wst1", "settings/region-unknown"),
     ("dev", f"{API}.image", {"uri": "a/b:v1", "owner": "pulumi"}, "settings/image-tag"),
 ]
 
@@ -502,6 +532,47 @@ def test_a_wrong_time_zone_is_told_the_nearest():
 def test_the_account_that_starts_a_job_may_not_be_a_services():
     config = changed("dev", "services.review-queries-schedule", SHIPPED["dev"]["services"]["api"])
     assert ("settings/job-account", "jobs.review-queries") in refused(config)
+
+
+def test_nor_that_of_a_service_that_was_called_so():
+    config = changed("dev", f"{API}.was", "review-queries-schedule")
+    assert refused(config) == {("settings/job-account", "jobs.review-queries")}
+
+
+def test_a_job_that_outlasts_its_schedule_is_counted_as_often_as_it_runs():
+    config = changed("dev", "jobs.review-queries.schedule.cron", "* * * * *")
+    config["jobs"]["review-queries"]["timeout"] = "24h"
+    found = {fault.rule: fault for fault in faults(config)}
+    assert "2880 executions × 1 × 1 = 2880" in found["settings/connection-budget"].message
+    overlap = found["settings/job-overlap"]
+    assert overlap.value == "2880 at once"
+    assert overlap.remedy == (
+        "a timeout of at most 30s, or a schedule that is due every 172800s or more rarely"
+    )
+    config["jobs"]["review-queries"]["timeout"] = "30s"
+    assert faults(config) == []
+
+
+def test_a_job_may_have_a_database_of_its_own_where_its_service_has_none():
+    config = changed("dev", "services.mail", {**SHIPPED["dev"]["services"]["api"]})
+    del config["services"]["mail"]["database"]
+    config["jobs"]["etl"] = {
+        "service": "mail",
+        "timeout": "10m",
+        "env": {"WEB_CONCURRENCY": "2"},
+        "secrets": {"DATABASE_URL": {"secret": "warehouse-url", "version": 1}},
+    }
+    assert faults(config) == []
+
+
+def test_variables_are_counted_with_those_that_a_job_inherits_and_labels_with_our_own():
+    config = changed("dev", f"{API}.env", {f"A{index}": "" for index in range(600)})
+    config["jobs"]["migrate"]["env"] = {f"B{index}": "" for index in range(600)}
+    config["cloud"]["labels"] = {f"a{index}": "b" for index in range(62)}
+    assert refused(config) == {
+        ("cloud-run/environment-count", "jobs.migrate.env"),
+        ("cloud-run/labels", "cloud.labels"),
+    }
 
 
 def test_two_services_may_not_be_called_the_same():

@@ -50,6 +50,7 @@ _TASK = (
     container.variable_name_is_an_identifier,
     container.variable_is_not_reserved,
     container.variable_value_fits,
+    container.variables_are_not_too_many,
     network.instance_connections_fit,
 )
 """What holds of a job's task as of a service's instance."""

@@ -103,6 +103,47 @@ def variable_value_fits(shape: ServiceShape) -> Iterator[Breach]:
             )
 
 
+@rule("cloud-run/environment-count", rows=(), fact="environment_count")
+def variables_are_not_too_many(shape: ServiceShape) -> Iterator[Breach]:
+    """Variables and secrets of one container together."""
+    most, count = FACTS["environment_count"].count(), len(shape.environment or ())
+    if count > most:
+        yield Breach(
+            ("environment",),
+            f"{count} variables",
+            f"a container is given at most {most} variables, not {count}",
+            "put them into a file of the image, or a secret mounted as a volume",
+        )
+
+
+@rule("cloud-run/image-host", rows=(), fact="image_hosts")
+def image_comes_from_a_known_host(shape: ServiceShape) -> Iterator[Breach]:
+    """Cloud Run pulls from Google's registries and Docker Hub; a name without a host is the latter's."""
+    host, slash, _ = (shape.image or "").partition("/")
+    named = slash and ("." in host or ":" in host or host == "localhost")
+    if named and not re.fullmatch(FACTS["image_hosts"].text(), host):
+        yield Breach(
+            ("image",),
+            quoted(host),
+            "Cloud Run pulls from [region-]docker.pkg.dev, [region.]gcr.io and docker.io, "
+            f"not from {quoted(host)}",
+            "copy the image there, or let a remote repository of Artifact Registry stand before it",
+        )
+
+
+@rule("cloud-run/labels", rows=(), fact="labels")
+def labels_are_not_too_many(shape: ServiceShape) -> Iterator[Breach]:
+    """Any resource of Google Cloud has so many at most."""
+    most = FACTS["labels"].count()
+    if shape.labels is not None and shape.labels > most:
+        yield Breach(
+            ("labels",),
+            f"{shape.labels} labels",
+            f"a resource has at most {most} labels, not {shape.labels}",
+            "remove some",
+        )
+
+
 @rule("cloud-run/cloud-sql-mount", rows=(35,), fact="cloud_sql_mount")
 def cloud_sql_is_mounted_in_its_place(shape: ServiceShape) -> Iterator[Breach]:
     """Row 35: the Cloud SQL socket appears in one place only."""
@@ -154,6 +195,9 @@ RULES = (
     variable_name_is_an_identifier,
     variable_is_not_reserved,
     variable_value_fits,
+    variables_are_not_too_many,
+    image_comes_from_a_known_host,
+    labels_are_not_too_many,
     cloud_sql_is_mounted_in_its_place,
     volume_holds_one_thing,
     shutdown_fits_the_grace,

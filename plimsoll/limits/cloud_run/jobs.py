@@ -25,7 +25,9 @@ def tasks_in_range(shape: JobShape) -> Iterator[Breach]:
             ("tasks",),
             str(shape.tasks),
             f"a job has {low} to {high} tasks, not {shape.tasks}",
-            f"write a number from {low} to {high}, and let each task do more",
+            f"write {low} or more"
+            if shape.tasks < low
+            else f"write at most {high}, and let each task do more",
         )
 
 

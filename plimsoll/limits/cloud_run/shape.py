@@ -52,6 +52,10 @@ class ServiceShape(Shape):
 
     name: str | None = None
     """Physical name."""
+    image: str | None = None
+    """Where it is pulled from, with tag or digest."""
+    labels: int | None = None
+    """How many it has."""
     cpu: Decimal | None = None
     """vCPU."""
     memory: int | None = None

@@ -76,7 +76,9 @@ def cost_difference_lines(cost: CostDifference) -> Iterator[Text]:
 
 
 def floor_words(floor: CostFloor | None) -> str:
-    """The sum in words: `at least $41.10 a month`."""
+    """The sum in words: `at least $41.10 a month`; where nothing of it has a price, that it has none."""
+    if floor is not None and floor.unpriced and not floor.items:
+        return "cannot be priced"
     least = "at least " if floor is not None and floor.unpriced else ""
     return f"{least}{dollars(floor.total if floor else Decimal(0))} a month"
 
@@ -108,7 +110,8 @@ def floor_json(found: CostFloor | Undecided | None) -> dict[str, object] | None:
     if isinstance(found, Undecided):
         return {"undecided": list(found.missing)}
     return {
-        "total": _exact(found.total),
+        # Null where nothing of what is billed has a price: no sum says nothing, and 0 says that it is free.
+        "total": _exact(found.total) if found.items or not found.unpriced else None,
         "currency": PRICES["currency"].text(),
         "period": "month",
         "hours": PRICES["hours_a_month"].count(),

@@ -25,6 +25,9 @@ _KEYS: dict[str, KeyPath] = {
     "user": ("user",),
     "insights_plans_per_minute": ("insightsPlansPerMinute",),
     "max_connections": ("maxConnections",),
+    "disk_gb": ("diskGb",),
+    "disk_limit_gb": ("diskLimitGb",),
+    "slow_query": ("slowQuery",),
 }
 
 
@@ -71,6 +74,9 @@ def database(
         pooling=False,
         insights_plans_per_minute=one.insights_plans_per_minute,
         max_connections=one.max_connections,
+        disk_gb=one.disk_gb,
+        disk_limit_gb=one.disk_limit_gb,
+        slow_query=one.slow_query,
         production=cloud.production if cloud else None,
     )
     yield from theirs(base, _KEYS, cloud_sql.check_instance(shape))

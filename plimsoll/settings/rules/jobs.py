@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from plimsoll import connections
-from plimsoll.limits import cloud_run, cloud_scheduler
+from plimsoll.limits import Severity, cloud_run, cloud_scheduler
 from plimsoll.settings.model import CloudSqlDatabase, Database, ExternalDatabase
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
-from plimsoll.settings.rules.services import OWN_VARIABLES
+from plimsoll.settings.rules.services import OWN_VARIABLES, variables
+from plimsoll.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,8 +35,20 @@ _KEYS: dict[str, KeyPath] = {
 }
 
 
+def longest(job: Job) -> Decimal:
+    """Seconds of a job's longest execution: every attempt of every task lasts to its timeout."""
+    rounds = -(-max(1, job.tasks) // job.parallelism)
+    return job.timeout * (max(0, job.retries) + 1) * rounds
+
+
+def _interval(job: Job) -> int | None:
+    """Seconds between two starts of a job by its schedule, at the least."""
+    minutes = None if job.schedule is None else cloud_scheduler.shortest_interval(job.schedule.cron)
+    return None if minutes is None else minutes * 60
+
+
 def demand(name: str, job: Job, service: Service) -> connections.JobDemand | None:
-    """What one execution of a job may open; `None` where its service does not use the database."""
+    """What a job may open; `None` where its service does not use the database."""
     pool = job.pool(service)
     if pool is None:
         return None
@@ -44,6 +58,7 @@ def demand(name: str, job: Job, service: Service) -> connections.JobDemand | Non
         pool=pool.pool,
         overflow=pool.overflow,
         direct=job.database is not None and job.database.url is not None,
+        executions=connections.at_once(longest(job), _interval(job)),
     )
 
 
@@ -79,7 +94,11 @@ def job(
         tasks=one.tasks,
         parallelism=one.parallelism,
         retries=one.retries,
-        environment={**one.env, **dict.fromkeys(one.secrets, "")},
+        environment={
+            **(variables(server) if server is not None else {}),
+            **one.env,
+            **dict.fromkeys(one.secrets, ""),
+        },
         cloud_sql=isinstance(database, CloudSqlDatabase) and database.address == "public",
         workers=1,
         pool_size=pool.pool if pool is not None else None,
@@ -95,18 +114,38 @@ def job(
     problems = [one for one in cloud_run.check_job(shape) if (one.rule, one.message) not in said]
     yield from theirs(base, keys, problems)
     if one.schedule is not None:
-        due = cloud_scheduler.ScheduleShape(cron=one.schedule.cron)
+        due = cloud_scheduler.ScheduleShape(cron=one.schedule.cron, time_zone=one.schedule.time_zone)
         yield from theirs((*base, "schedule"), {"cron": ("cron",)}, cloud_scheduler.check_schedule(due))
-        if f"{name}-{SCHEDULE}" in servers:
+        yield from _overlap((*base, "schedule", "cron"), one)
+        if f"{name}-{SCHEDULE}" in {each.was or key for key, each in servers.items()}:
             yield ours(
                 base,
                 "job-account",
                 f"{name}-{SCHEDULE}",
-                f"the account that starts this job would have the name of service {name}-{SCHEDULE}'s",
+                "the account that starts this job would have the id of a service's",
                 "rename the job",
             )
-    yield from _variables(base, one)
+    yield from _variables(base, one, server)
     yield from _database(base, one, server, database)
+
+
+def _overlap(path: KeyPath, one: Job) -> Iterator[Broken]:
+    interval, lasts = _interval(one), longest(one)
+    count = connections.at_once(lasts, interval)
+    if interval is None or count == 1:
+        return
+    timeout = int(interval * one.timeout / lasts)
+    shorter = f"a timeout of at most {format_seconds(Decimal(timeout))}, or " if timeout else ""
+    yield ours(
+        path,
+        "job-overlap",
+        f"{count} at once",
+        f"it is due again after {format_seconds(Decimal(interval))}, and an execution may last "
+        f"{format_seconds(lasts)} (timeout, attempts and rounds of tasks together): up to {count} run at "
+        "once, because nothing waits for the one before",
+        f"{shorter}a schedule that is due every {format_seconds(lasts)} or more rarely",
+        severity=Severity.ADVICE,
+    )
 
 
 def _of_the_service(server: Service | None) -> list[Problem]:
@@ -114,7 +153,10 @@ def _of_the_service(server: Service | None) -> list[Problem]:
         return []
     return cloud_run.check_service(
         cloud_run.ServiceShape(
-            cpu=server.cpu, memory=server.memory, execution_environment=server.execution_environment
+            cpu=server.cpu,
+            memory=server.memory,
+            execution_environment=server.execution_environment,
+            environment=variables(server),
         )
     )
 
@@ -156,7 +198,9 @@ def together(several: Mapping[str, Job], cloud: Cloud) -> Iterator[Broken]:
             )
 
 
-def _variables(base: KeyPath, one: Job) -> Iterator[Broken]:
+def _variables(base: KeyPath, one: Job, server: Service | None) -> Iterator[Broken]:
+    # WEB_CONCURRENCY is a service's alone.
+    own = set(OWN_VARIABLES) - {"WEB_CONCURRENCY"} if server is not None and server.database else set()
     for key in sorted(set(one.env) & set(one.secrets)):
         yield ours(
             (*base, "secrets", key),
@@ -167,7 +211,7 @@ def _variables(base: KeyPath, one: Job) -> Iterator[Broken]:
         )
     for section, names in (("env", one.env), ("secrets", one.secrets)):
         for key in names:
-            if key in OWN_VARIABLES:
+            if key in own:
                 yield ours(
                     (*base, section, key),
                     "own-variable",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from plimsoll.limits import Severity, cloud_run
+from plimsoll.limits.facts import Facts
 from plimsoll.settings.model import Cloud, CloudSqlDatabase, Database, Network, Probe, Service
 from plimsoll.settings.rules import Broken, KeyPath, ours, password_in_clear, theirs
 
@@ -32,6 +34,7 @@ EGRESS = {"private-ranges": "PRIVATE_RANGES_ONLY", "all-traffic": "ALL_TRAFFIC"}
 
 _KEYS: dict[str, KeyPath] = {
     "name": ("name",),
+    "image": ("image", "uri"),
     "cpu": ("cpu",),
     "memory": ("memory",),
     "concurrency": ("concurrency",),
@@ -87,6 +90,7 @@ def shape(service: Service, database: Database | None, network: Network | None) 
     attached = network if sql and not socket else None
     mounts = (cloud_run.VolumeShape(name="cloudsql", kinds=("cloud_sql",), mount_path="/cloudsql"),)
     return cloud_run.ServiceShape(
+        image=service.image.uri,
         cpu=service.cpu,
         memory=service.memory,
         concurrency=service.concurrency,
@@ -104,7 +108,7 @@ def shape(service: Service, database: Database | None, network: Network | None) 
         startup=_probe(service.startup_probe),
         liveness=_probe(service.liveness_probe),
         ports=(cloud_run.PortShape(number=service.port, name="h2c" if service.http2 else "http1"),),
-        environment={**dict(service.env), **dict.fromkeys(service.secrets, "")},
+        environment=variables(service),
         volumes=mounts if socket else (),
         shutdown=service.shutdown,
         network_interfaces=attached is not None,
@@ -116,6 +120,12 @@ def shape(service: Service, database: Database | None, network: Network | None) 
         pool_overflow=sessions.overflow if sessions else None,
         cloud_sql=socket,
     )
+
+
+def variables(service: Service) -> dict[str, str]:
+    """Every variable of the container: those of secrets, and those of its settings, with no value."""
+    own = OWN_VARIABLES if service.database is not None else {"WEB_CONCURRENCY"}
+    return {**dict.fromkeys([*own, *service.secrets], ""), **service.env}
 
 
 def service(
@@ -197,6 +207,21 @@ def together(several: Mapping[str, Service], cloud: Cloud) -> Iterator[Broken]:
                 "another service has or had that key, and one thing cannot become two",
                 "say the key under which this one was created, or remove `was`",
             )
+    regions = Facts("prices")["cloud_run_tiers"]
+    known = [region for tier in regions.names() for region in regions.names(tier)]
+    if cloud.region not in known:
+        near = get_close_matches(cloud.region, known, n=1)
+        yield ours(
+            ("cloud", "region"),
+            "region-unknown",
+            cloud.region,
+            f"no region of Cloud Run's that we know of ({regions.citation}); a new one may well be there",
+            f"did you mean {near[0]}?" if near else "check its name",
+            severity=Severity.ADVICE,
+        )
+    # The most that one resource has: application, environment, and service or job.
+    labels = cloud_run.ServiceShape(labels=len(OWN_LABELS) - 1 + len(cloud.labels))
+    yield from theirs(("cloud",), {"labels": ("labels",)}, cloud_run.check_service(labels))
     for label in sorted(OWN_LABELS & set(cloud.labels)):
         yield ours(
             ("cloud", "labels", label),
