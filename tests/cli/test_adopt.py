@@ -56,4 +56,4 @@ def test_an_entry_that_nothing_declares_has_its_line_too(project: Path):  # noqa
     done = plimsoll("adopt", "dev", cwd=project)
     assert done.returncode == 2
     assert f"Pulumi.dev.yaml:{line}: plimsoll:adopt.account/web" in done.stderr
-    assert "There is " in done.stderr
+    assert "the program declares no such resource" in done.stderr.replace("The program", "the program")
