@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi.runtime.rpc import contains_unknowns
 
-from plimsoll.adoption import Veiled, differences, not_allowed, refusal, replacement_refusal
+from plimsoll.adoption import Veiled, differences, not_allowed, refusal, replacement_refusal, unsaid_refusal
 from plimsoll.limits.adoption import key_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ def guard(key: str, entry: Adopted) -> pulumi.ResourceHookBinding:
     async def before_update(args: pulumi.ResourceHookArgs) -> None:
         live = await _known(dict(args.old_inputs or {}))
         asked = await _known(dict(args.new_inputs or {}))
-        wrong = not_allowed(list(differences(live, asked)), entry.changes)
+        found = list(differences(live, asked))
+        if not found:
+            # The provider plans an update all the same, which nobody has agreed to.
+            raise ValueError(unsaid_refusal(key, entry.id))
+        wrong = not_allowed(found, entry.changes)
         if wrong:
             raise ValueError(refusal(key, entry.id, wrong))
 

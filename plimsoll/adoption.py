@@ -54,7 +54,10 @@ def _shown(path: str, value: object) -> str:
         return "not shown"
     if isinstance(value, dict | list):
         return "{…}" if isinstance(value, dict) else "[…]"
-    text = json.dumps(value, ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -62,7 +65,7 @@ def differences(live: object, asked: object, path: str = "") -> Iterator[Differe
     """Each property that is not the same on both sides, as deep as both have it.
 
     Paths are as Pulumi writes them (`template.containers[0].image`); several elements of a list that all have
-    a `name` are told apart by it (`envs["LOG_LEVEL"]`), since vendors report them in any order. The
+    a `name` are told apart by it (`envs["LOG_LEVEL"]`); where their order differs, so does the list. The
     providers' own notes (`__defaults`) are no properties.
     """
     match live, asked:
@@ -72,6 +75,7 @@ def differences(live: object, asked: object, path: str = "") -> Iterator[Differe
             named = _by_name(live), _by_name(asked)
             if named[0] is not None and named[1] is not None and max(len(live), len(asked)) > 1:
                 yield from _members(named[0], named[1], path, quoted=True)
+                yield from _order(list(named[0]), list(named[1]), path)
                 return
             for index in range(max(len(live), len(asked))):
                 yield from differences(_at(live, index), _at(asked, index), f"{path}[{index}]")
@@ -85,11 +89,33 @@ def _members(
     live: Mapping[str, Any], asked: Mapping[str, Any], path: str, *, quoted: bool = False
 ) -> Iterator[Difference]:
     for name in sorted({*live, *asked}):
-        if name.startswith("__"):
+        if not quoted and _is_note(name, path, live.get(name), asked.get(name)):
             continue
         plain = not quoted and re.fullmatch(r"[^.\[\]\"\s]+", name) is not None
         inner = (f"{path}.{name}" if path else name) if plain else f'{path}["{name}"]'
         yield from differences(live.get(name, MISSING), asked.get(name, MISSING), inner)
+
+
+def _order(live: Sequence[str], asked: Sequence[str], path: str) -> Iterator[Difference]:
+    """The list itself, where elements that both sides have come in another order."""
+    there, here = ([name for name in side if name in live and name in asked] for side in (live, asked))
+    if there != here:
+        yield Difference(path, _ordered(there), _ordered(here))
+
+
+def _ordered(names: list[str]) -> Veiled:
+    return Veiled(f"in the order {_cut(', '.join(names))}", names)
+
+
+def _is_note(name: str, path: str, *values: object) -> bool:
+    """Whether it is a note of the protocol's, by its shape too: a label or a variable may have any name."""
+    match name:
+        case "__defaults":
+            return all(value is None or isinstance(value, list) for value in values)
+        case "__meta" | "__internal":
+            return path == ""
+        case _:
+            return False
 
 
 def _at(items: Sequence[Any], index: int) -> Any:  # noqa: ANN401 (any value)
@@ -118,6 +144,15 @@ def refusal(key: str, id_: str, wrong: Sequence[Difference]) -> str:
         f"{key} lives as {id_} and is adopted as it is (plimsoll:adopt), but would be changed: "
         f"{'; '.join(map(str, wrong))}. Say in the stack file what is live; or, where it may be overwritten, "
         f"list it: {key}: {{ id: …, changes: [{paths}] }}"
+    )
+
+
+def unsaid_refusal(key: str, id_: str) -> str:
+    """Why an adopted resource is not updated where all that the program asks for is live already."""
+    return (
+        f"{key} lives as {id_} and is adopted as it is (plimsoll:adopt), and every property that the program "
+        "says is live already, yet the provider would update it and does not say what. "
+        "`pulumi preview --diff` may show it: say in the stack file what is live, or do not adopt it"
     )
 
 

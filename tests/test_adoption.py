@@ -29,8 +29,30 @@ DIFFERENT = [
     pytest.param(
         {"envs": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
         {"envs": [{"name": "B", "value": "3"}, {"name": "A", "value": "1"}]},
-        ['envs["B"].value'],
-        id="elements by their names, in any order",
+        ['envs["B"].value', "envs"],
+        id="elements by their names, and their order",
+    ),
+    pytest.param(
+        {"envs": [{"name": "A"}, {"name": "__NEXT_SECRET"}]},
+        {"envs": [{"name": "A"}]},
+        ['envs["__NEXT_SECRET"]'],
+        id="a variable that is called like a note",
+    ),
+    pytest.param({"labels": {"__team": "a"}}, {"labels": {}}, ["labels.__team"], id="a label likewise"),
+    pytest.param(
+        {"labels": {"__defaults": "a", "__meta": "b"}},
+        {"labels": {}},
+        ["labels.__defaults", "labels.__meta"],
+        id="labels named as notes are",
+    ),
+    pytest.param(
+        {"a": {"__defaults": ["b"]}, "__meta": "{}", "__internal": {}}, {"a": {}}, [], id="notes alone"
+    ),
+    pytest.param(
+        {"envs": [{"name": "A"}, {"name": "B"}]},
+        {"envs": [{"name": "N"}, {"name": "A"}, {"name": "B"}]},
+        ['envs["N"]'],
+        id="one more before the others is no other order",
     ),
 ]
 

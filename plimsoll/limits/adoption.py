@@ -27,7 +27,8 @@ class Adoptable:
     """A type whose resources can be adopted.
 
     `form` and `find` are the id and the command that shows it, with the resource's inputs, and what only the
-    vendor knows, in braces. `repeatable`: made again it is the same one, and nothing fails. `source` says
+    vendor knows, in braces. `named` is the part that the program's own name for it fills, "" where the id has
+    none. `repeatable`: made again it is the same one, and nothing fails. `source` says
     where the form was read, and when.
     """
 
@@ -35,6 +36,7 @@ class Adoptable:
     kind: str
     form: str
     find: str
+    named: str
     repeatable: bool
     source: str
 
@@ -96,6 +98,7 @@ def adoptables() -> Mapping[str, Adoptable]:
             kind=entry["kind"],
             form=entry["form"],
             find=entry["find"],
+            named=entry.get("named", ""),
             repeatable=entry["repeatable"],
             source=f"{entry['source']} ({types.as_of})",
         )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _PROTECTED: Final = re.compile(r"marked for protection|is protected")
 """How the engine words that something is protected."""
+_IMPORT_ADVICE: Final = "previously-imported resources that still specify an ID may not be replaced"
+"""The engine's advice beside a refused replacement: to follow it would leave the adopted thing to be made."""
 _HOOK: Final = re.compile(r'(Preview failed: )?before hook "[^"]*" failed: ')
 """How the engine words that a hook of the program says no, before what it says."""
 
@@ -48,7 +50,9 @@ def said(ran: Ran, severity: Severity) -> tuple[str, ...]:
     said = [": ".join(filter(None, [(one.urn or "").rpartition("::")[2], one.message])) for one in told]
     # Its own last word on a failure, which the others explain.
     own = {"update failed", "preview failed"} if len(said) > 1 else ()
-    return tuple(one for one in dict.fromkeys(said) if one not in own)
+    # Whoever adopts is told by the hook what to do, and not to drop the import.
+    advice = {one for one in said if _IMPORT_ADVICE in one} if any(map(_HOOK.search, said)) else set[str]()
+    return tuple(one for one in dict.fromkeys(said) if one not in own and one not in advice)
 
 
 def failed(

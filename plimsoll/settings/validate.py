@@ -86,7 +86,7 @@ def validate(
     """
     reader = _Reader(project, locate, secrets)
     reader.name(environment)
-    settings = reader.settings(config)
+    settings = reader.settings(config, environment)
     if settings is None:
         raise SettingsError(reader.faults)
     return Loaded(
@@ -145,7 +145,7 @@ class _Reader:
                 remedy="rename the stack and its file",
             )
 
-    def settings(self, config: Mapping[str, object]) -> model.Settings | None:
+    def settings(self, config: Mapping[str, object], environment: str) -> model.Settings | None:
         raw = {key: value for key, value in config.items() if key not in self.secrets}
         for key in sorted(self.secrets & {str(one.alias) for one in model.Settings.model_fields.values()}):
             self.note(
@@ -160,7 +160,7 @@ class _Reader:
         store = self.database(raw)
         servers, all_servers = self.named(raw, "services", lambda _: model.Service)
         registry = self.section(model.Registry, raw, "registry", needed=False)
-        tasks, _ = self.named(raw, "jobs", lambda _: model.Job, needed=False)
+        tasks, all_tasks = self.named(raw, "jobs", lambda _: model.Job, needed=False)
         identities, all_flows = self.named(raw, "flows", self.flow_kind)
         budgets, all_budgets = self.named(raw, "budgets", lambda _: model.Budget)
         adopted = self.adopted(raw)
@@ -185,7 +185,15 @@ class _Reader:
         if store is not None:
             self.rules(database.database(store, cloud, network, network_given="network" in raw))
             self.rules(capacity.fits(servers, tasks, store) if all_servers else ())
-        self.rules(adoption.adoption(adopted, cloud, store))
+        own = adoption.declared(
+            environment,
+            cloud=cloud,
+            services=servers if all_servers else None,
+            jobs=tasks if all_tasks else None,
+            store=store,
+            web=None if web is None and "frontend" in raw else (web,),
+        )
+        self.rules(adoption.adoption(adopted, cloud, store, own))
         if web is not None:
             self.rules(frontend.frontend(web, cloud, servers, complete=all_servers))
         if cloud is None or store is None or any(one.severity is Severity.ERROR for one in self.faults):
@@ -285,10 +293,19 @@ class _Reader:
         if not isinstance(items, Mapping):
             self.note(("adopt",), "names what exists already, as `KIND/NAME: id`", rule="mapping")
             return {}
-        read = {
-            str(name): self.validated(model.Adopted, value, ("adopt", str(name)))
-            for name, value in cast("Mapping[str, object]", items).items()
-        }
+        read: dict[str, model.Adopted | None] = {}
+        for name, value in cast("Mapping[str, object]", items).items():
+            path = ("adopt", str(name))
+            if isinstance(value, str | Mapping):
+                read[str(name)] = self.validated(model.Adopted, value, path)
+            else:
+                self.note(
+                    path,
+                    "an entry is the id, as text, or a mapping with `id`",
+                    value=None if value is None else shown(str(value)),
+                    rule="adopt-entry",
+                    remedy="`plimsoll adopt ENV` says the id's form; or remove the entry",
+                )
         return {name: one for name, one in read.items() if one is not None}
 
     def validated(self, kind: type[S], value: object, path: KeyPath) -> S | None:

@@ -11,6 +11,7 @@ from tests.conftest import ROOT, STACKS
 if TYPE_CHECKING:
     from pathlib import Path
 
+ACCOUNT = "projects/acme-goals-dev/serviceAccounts/web@acme-goals-dev.iam.gserviceaccount.com"
 ID = "projects/acme-goals-dev/locations/europe-west1/services/goals-api"
 
 
@@ -51,8 +52,8 @@ def test_an_entry_that_nothing_declares_has_its_line_too(project: Path):  # noqa
     file = project / "Pulumi.dev.yaml"
     line = len(file.read_text("utf-8").splitlines()) + 1
     with file.open("a", encoding="utf-8") as opened:
-        opened.write(f"  plimsoll:adopt: {{ service/web: {ID} }}\n")
+        opened.write(f"  plimsoll:adopt: {{ account/web: {ACCOUNT} }}\n")
     done = plimsoll("adopt", "dev", cwd=project)
     assert done.returncode == 2
-    assert f"Pulumi.dev.yaml:{line}: plimsoll:adopt.service/web" in done.stderr
-    assert "Did you mean `service/api`?" in done.stderr
+    assert f"Pulumi.dev.yaml:{line}: plimsoll:adopt.account/web" in done.stderr
+    assert "the program declares no such resource" in done.stderr.replace("The program", "the program")

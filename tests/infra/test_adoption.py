@@ -32,8 +32,8 @@ PROJECT = "projects/acme-goals-dev"
 SERVICE_ID = f"{PROJECT}/locations/europe-west1/services/goals-api"
 ADOPTED: dict[str, Any] = {
     "service/api": {"id": SERVICE_ID, "changes": ["labels"]},
-    "instance/database": f"{PROJECT}/instances/goals-dev",
-    "database/database": f"{PROJECT}/instances/goals-dev/databases/goals",
+    "instance/database": f"{PROJECT}/instances/goals-trial",
+    "database/database": f"{PROJECT}/instances/goals-trial/databases/goals",
 }
 BY_REFERENCE = {
     "adopt": ADOPTED,
@@ -51,7 +51,7 @@ def test_it_is_imported_protected_and_guarded(adopted: Plan):
     options = one(adopted, SERVICE, "api").options
     assert (options.import_id, options.protect) == (SERVICE_ID, True)
     assert len(options.hooks) == 2
-    assert one(adopted, INSTANCE).options.import_id == f"{PROJECT}/instances/goals-dev"
+    assert one(adopted, INSTANCE).options.import_id == f"{PROJECT}/instances/goals-trial"
 
 
 def test_and_nothing_else_about_it_or_any_other_resource_changes(adopted: Plan):

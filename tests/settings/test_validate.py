@@ -72,6 +72,8 @@ def test_the_files_that_are_changed_below_hold_and_need_no_advice(stack: str):
 
 
 API = "services.api"
+RUNS = "projects/acme-goals-dev/locations/europe-west1"
+
 REFUSED = [
     # what exists already
     ("dev", "adopt", {"api": "x"}, "settings/adopt-name", "adopt.api"),
@@ -92,6 +94,50 @@ REFUSED = [
         {"service/api": "projects/acme-goals-dev/locations/us-central1/services/api"},
         "settings/adopt-elsewhere",
         "adopt.service/api",
+    ),
+    ("dev", "adopt", {"service/api": 12}, "settings/adopt-entry", "adopt.service/api"),
+    ("dev", "adopt", {"service/api": None}, "settings/adopt-entry", "adopt.service/api"),
+    (
+        "dev",
+        "adopt",
+        {"service/nope": f"{RUNS}/services/nope"},
+        "settings/adopt-undeclared",
+        "adopt.service/nope",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"job/migrat": f"{RUNS}/jobs/goals-migrate"},
+        "settings/adopt-undeclared",
+        "adopt.job/migrat",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"variable/API_ULR": "prj_abc/v1"},
+        "settings/adopt-undeclared",
+        "adopt.variable/API_ULR",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"service/api": f"{RUNS}/services/other"},
+        "settings/adopt-name-differs",
+        "adopt.service/api",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"frontend/frontend": "prj_abc", "variable/API_URL": "prj_xyz/v1"},
+        "settings/adopt-elsewhere",
+        "adopt.variable/API_URL",
+    ),
+    (
+        "dev",
+        "adopt",
+        {"user/database": "acme-goals-dev/goals-dev/goals"},
+        "settings/adopt-database",
+        "adopt.user/database",
     ),
     (
         "dev",
