@@ -75,8 +75,9 @@ def _refuse(rule: str, error: EngineError | PreviewError | RehearsalError) -> No
 def _warn(environment: str, up: Standing) -> None:
     """Say that the state is damaged, and what mends it; the command runs all the same, for it may be that."""
     if up.damage is not None:
+        remedy = f"plimsoll cloud {environment} -- plimsoll recover {environment} --yes"
         console(stderr=True).print(
-            f"warning: {up.damage.why}\n  → plimsoll cloud {environment} -- plimsoll recover {environment} --yes",
+            f"warning: {up.damage.why}\n  → {remedy}",
             soft_wrap=True,
             markup=False,
             highlight=False,

@@ -323,7 +323,7 @@ def test_a_state_that_lost_everything_is_damaged_and_a_destroyed_one_is_not(own:
         ([{"kind": "refresh", "resourceChanges": {"same": 4}}], True),
     ],
 )
-def test_an_empty_state_in_a_bucket_is_told_by_its_history(history: list[dict[str, Any]], damaged: bool):
+def test_an_empty_state_in_a_bucket_is_told_by_its_history(history: list[dict[str, Any]], *, damaged: bool):
     assert (emptied(history, "gs://acme-state", "tiny", "dev") is not None) is damaged
 
 
@@ -349,9 +349,7 @@ def test_an_import_without_yes_is_no_look(tmp_path: Path):
     assert (refused.exit_code, "--yes" in refused.output) == (2, True)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"hello", b"\x1f\x8bzip", b"{}", b"\xff", b"null", NO_STACK]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"hello", b"\x1f\x8bzip", b"{}", b"null", NO_STACK])
 def test_what_is_no_state(tmp_path: Path, content: bytes):
     file = tmp_path / "dev.json"
     file.write_bytes(content)
