@@ -46,6 +46,7 @@ def run(
                 empty(place)
             if command:
                 with interruptions.allowed(), standing(project, environment, place) as up:
+                    _warn(environment, up)
                     code = _run(command, up)
             else:
                 _tell(environment, place)
@@ -69,6 +70,18 @@ def run(
 
 def _refuse(rule: str, error: EngineError | PreviewError | RehearsalError) -> NoReturn:
     refuse([Fault(error.message, rule=rule, remedy=error.remedy or None)], as_json=False)
+
+
+def _warn(environment: str, up: Standing) -> None:
+    """Say that the state is damaged, and what mends it; the command runs all the same, for it may be that."""
+    if up.damage is not None:
+        remedy = f"plimsoll cloud {environment} -- plimsoll recover {environment} --yes"
+        console(stderr=True).print(
+            f"warning: {up.damage.why}\n  → {remedy}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
 
 
 def _tell(environment: str, place: Path) -> None:

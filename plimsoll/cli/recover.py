@@ -12,16 +12,18 @@ from rich.text import Text
 from plimsoll.cli.output import Exit, console, print_json, refuse, show
 from plimsoll.engine.errors import EngineError
 from plimsoll.engine.find import find
-from plimsoll.engine.locks import explain, holder
+from plimsoll.engine.locks import Holder, explain, holder
 from plimsoll.engine.recovery import examine, recover
 from plimsoll.engine.run import Engine, Workspace
 from plimsoll.settings.errors import Fault, SettingsError
+from plimsoll.settings.explain import nearest
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from plimsoll.engine.recovery import Condition, Recovered
+    from plimsoll.settings.project import Project
 
 
 def run(
@@ -31,12 +33,15 @@ def run(
     try:
         project = find_project(folder or Path.cwd())
         project.stack_file(environment)
+        _known(project, environment)
         ids = _ids(imports)
+        if ids and not yes:
+            raise _wrong_import("--import is of no use without --yes", "look first, then add --yes")
         # The engine of whoever runs this, and their backend, login and providers.
         engine, cwd = Engine(find(), Workspace()), project.file.parent.absolute()
         condition = examine(engine, project.name, environment, cwd=cwd)
         recovered = None
-        if yes and not condition.sound:
+        if yes and (ids or not condition.sound):
             err = console(stderr=True)
             say = (lambda _: None) if as_json else err.print
             recovered = recover(engine, condition, cwd=cwd, imports=ids, reason=reason, on_progress=say)
@@ -57,17 +62,25 @@ def _ids(imports: Sequence[str]) -> dict[str, str]:
     for written in imports:
         name, equals, id_ = written.partition("=")
         if not (name and equals and id_) or name in ids:
-            raise SettingsError(
-                [
-                    Fault(
-                        f"--import {written} is no NAME=ID, or its name is given twice",
-                        rule="recover/import",
-                        remedy="write its name in the program and its id in the cloud: --import api=ID",
-                    )
-                ]
+            raise _wrong_import(
+                f"--import {written} is no NAME=ID, or its name is given twice",
+                "write its name in the program and its id in the cloud: --import api=ID",
             )
         ids[name] = id_
     return ids
+
+
+def _wrong_import(message: str, remedy: str) -> SettingsError:
+    return SettingsError([Fault(message, rule="recover/import", remedy=remedy)])
+
+
+def _known(project: Project, environment: str) -> None:
+    """Refuse a name that no stack file has, where there are any: nobody need be logged in to be told."""
+    stacks = list(project.stacks())
+    if stacks and environment not in stacks:
+        remedy = nearest(environment, stacks) or f"known here: {', '.join(stacks)}"
+        message = f"the stack {environment} has no file"
+        raise SettingsError([Fault(message, rule="recover/environment", remedy=remedy)])
 
 
 def _told(condition: Condition) -> Iterator[Text]:
@@ -93,15 +106,22 @@ def _told(condition: Condition) -> Iterator[Text]:
                 f"      the last good one is of {condition.damage.good_since}: {condition.damage.good}"
             )
         yield Text(f"      → {condition.damage.remedy}")
-    yield Text(f"\n→ plimsoll recover {condition.stack} --yes   copies the state first, and clears this")
+    if condition.damage is not None and not condition.damage.mendable:
+        return
+    reason = ""
+    if any(holder(lock) is Holder.ELSEWHERE for lock in condition.locks):
+        reason = " --force REASON"
+        yield Text("\nOnce you know that whoever holds it has ended, say how you know: --force 'REASON'")
+    command = f"plimsoll recover {condition.stack} --yes{reason}"
+    yield Text(f"\n→ {command}   copies the state first, and clears this")
 
 
 def _cleared(condition: Condition) -> Iterator[Text]:
     yield Text(f"{condition.stack} is clear: go on with pulumi up --stack {condition.stack}")
     for one in condition.pending:
-        yield Text(
-            f"  {one.name} {one.fate}" if one.doing != "creating" else f"  {one.name} was {one.doing}", "dim"
-        )
+        # Of a create it was said what became of it, when it did.
+        if one.doing != "creating":
+            yield Text(f"  {one.name} {one.fate}", "dim")
 
 
 def _json(condition: Condition, recovered: Recovered | None) -> dict[str, object]:

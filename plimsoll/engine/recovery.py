@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from plimsoll.engine import cache
-from plimsoll.engine.checkpoint import Damage, file_backend, find_damage, write_state
+from plimsoll.engine.checkpoint import Damage, emptied, file_backend, find_damage, mend
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.locks import Holder, Lock, explain, holder, parse_locks, read_locks
 from plimsoll.engine.run import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from plimsoll.engine.run import Engine, Ran
 
@@ -35,7 +36,8 @@ _IN_PROGRESS: Final = "Another update is currently in progress"
 FATES: Final = {
     "creating": (
         "may exist in the cloud, and the state does not know it. Look for it there: if it exists, take it in "
-        "with --import {name}=ID; if not, the next `pulumi up` creates it"
+        "with --import {name}=ID, or the next `pulumi up` is told that it exists (409); if not, that one "
+        "creates it"
     ),
     "updating": "may have changed: the refresh reads what it is now, and the next `pulumi up` finishes it",
     "deleting": "may be gone: the refresh finds out, and the next `pulumi up` finishes it",
@@ -73,7 +75,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a stack was found. `backend` is its URL; `resources` counts what the state knows."""
+    """How a stack was found. `backend` is its URL; `resources` counts what the state knows.
+
+    `cleared` are creates that were cleared earlier from this machine, and that the state still does not know.
+    """
 
     project: str
     stack: str
@@ -82,6 +87,7 @@ class Condition:
     pending: tuple[Pending, ...]
     damage: Damage | None
     resources: int
+    cleared: tuple[Pending, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -126,10 +132,11 @@ def examine(engine: Engine, project: str, stack: str, *, cwd: Path) -> Condition
 
     Raises EngineError where there is no such stack or nobody can tell.
     """
-    backend = json.loads(engine.require(["whoami", "--json", "--verbose"], cwd=cwd).stdout)["url"]
+    backend = _backend(engine, stack, cwd)
     folder = file_backend(backend, cwd)
     exported = engine.run(["stack", "export", "--stack", stack], cwd=cwd)
-    damage, deployment = None, {}
+    deployment, said = {}, ""
+    error: EngineError | None = None
     if exported.exit_code == ExitCode.DONE:
         deployment = json.loads(exported.stdout).get("deployment") or {}
     else:
@@ -137,15 +144,65 @@ def examine(engine: Engine, project: str, stack: str, *, cwd: Path) -> Condition
         if error is None or exported.exit_code == ExitCode.NO_SUCH_STACK:
             raise _no_such_stack(stack, backend)
         said = error.message.partition(": ")[2]
-        damage = find_damage(said, backend, folder, project, stack)
-        if damage is None:
-            raise error
+    damage = find_damage(said, backend, folder, project, stack)
+    if damage is None and error is not None:
+        raise error
+    resources = deployment.get("resources") or ()
     if folder is not None:
         locks = read_locks(folder, project, stack)
     else:
         locks = () if damage else ask_for_locks(engine, project, stack, cwd=cwd)
-    resources = len(deployment.get("resources") or ())
-    return Condition(project, stack, backend, locks, pending_of(deployment), damage, resources)
+        if not damage and not resources:
+            damage = emptied(_history(engine, stack, cwd), backend, project, stack)
+    return Condition(
+        project,
+        stack,
+        backend,
+        locks,
+        pending_of(deployment),
+        damage,
+        len(resources),
+        _cleared(project, stack, backend, {one["urn"] for one in resources}),
+    )
+
+
+def _backend(engine: Engine, stack: str, cwd: Path) -> str:
+    """The URL of the backend that the engine is logged in to. Raises EngineError where it is to none."""
+    asked = engine.run(["whoami", "--json", "--verbose"], cwd=cwd)
+    if (error := asked.failure()) is not None:
+        raise EngineError(
+            Failure.FAILED,
+            f"the backend that has the state of {stack} cannot be asked: {error.message}",
+            "log in where the state is (pulumi login gs://BUCKET, or file://FOLDER), or say it: "
+            "PULUMI_BACKEND_URL=gs://BUCKET",
+        )
+    return str(json.loads(asked.stdout)["url"])
+
+
+def _history(engine: Engine, stack: str, cwd: Path) -> list[dict[str, Any]]:
+    asked = engine.run(
+        ["stack", "history", "--json", "--page-size", "1", "--page", "1", "--stack", stack], cwd=cwd
+    )
+    try:
+        told = json.loads(asked.stdout)
+    except ValueError:
+        return []  # without one, nobody can tell
+    return told if isinstance(told, list) else []
+
+
+def _cleared(project: str, stack: str, backend: str, known: AbstractSet[str]) -> tuple[Pending, ...]:
+    """The creates that recoveries before this one cleared, by the notes beside their copies; newest first."""
+    found: dict[str, Pending] = {}
+    for file in sorted((cache.home() / "states" / project).glob(f"{stack}-*.note.json"), reverse=True):
+        try:
+            note = json.loads(file.read_bytes())
+            pending = [Pending(**one) for one in note["pending"]] if note["backend"] == backend else []
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # another version's: nothing depends on it
+        for one in pending:
+            if one.doing == "creating" and one.urn not in known:
+                found.setdefault(one.urn, one)
+    return tuple(found.values())
 
 
 def _no_such_stack(stack: str, backend: str) -> EngineError:
@@ -197,18 +254,31 @@ def refusal(condition: Condition, imports: Mapping[str, str], reason: str) -> En
                 "look there. Once you know that it has ended, say how you know: "
                 "--force 'the runner was shut down'",
             )
-    creating = [one for one in condition.pending if one.doing == "creating"]
-    for name in imports:
+    creating = importable(condition)
+    for name, id_ in imports.items():
         if [one.name for one in creating].count(name) != 1:
-            known = ", ".join(one.name for one in creating) or "none"
+            if creating:
+                remedy = f"name one of these: {', '.join(one.name for one in creating)}"
+            else:
+                remedy = (
+                    "leave it out; the engine itself takes in whatever exists: "
+                    f"pulumi import TYPE {shlex.quote(name)} {shlex.quote(id_)} --stack {condition.stack}"
+                )
             return EngineError(
                 Failure.FAILED,
                 f"--import {name}: no create of that name was interrupted, or more than one",
-                f"name one of these: {known}",
+                remedy,
             )
-    if condition.damage is not None and condition.damage.good is None:
+    if condition.damage is not None and not condition.damage.mendable:
         return EngineError(Failure.CORRUPT, condition.damage.why, condition.damage.remedy)
     return None
+
+
+def importable(condition: Condition) -> tuple[Pending, ...]:
+    """The interrupted creates that can be imported: what is pending, and what was cleared before."""
+    creating = [one for one in condition.pending if one.doing == "creating"]
+    urns = {one.urn for one in creating}
+    return (*creating, *(one for one in condition.cleared if one.urn not in urns))
 
 
 def recover(
@@ -236,13 +306,11 @@ def recover(
 
     stack = ("--stack", condition.stack)
     try:
-        if condition.damage is not None:
-            kept = _keep_aside(condition.damage)
-            copies.append(kept)
-            say(f"kept the damaged state as {kept}")
-            write_state(condition.damage)
-            say(f"brought back {condition.damage.good}")
-            condition = examine(engine, condition.project, condition.stack, cwd=cwd)
+        while (damage := condition.damage) is not None:
+            copies.append(mend(damage))
+            say(f"kept {copies[-1].name} aside, in {copies[-1].parent}")
+            say(f"brought back {damage.good}" if damage.good else "the engine does without it")
+            condition = _look_again(engine, condition, imports, reason, cwd)
         copy = _copy(engine, condition, reason, cwd)
         copies.append(copy)
         say(f"copied the state to {copy}")
@@ -253,6 +321,11 @@ def recover(
         if imports:
             _import(engine, condition, imports, cwd)
             say(f"imported {', '.join(imports)}")
+        for name in _left_out(condition, imports):
+            say(
+                f"leaving {name} out: if it exists, the next `pulumi up` is told so (409), and "
+                f"`plimsoll recover {condition.stack} --yes --import {name}=ID` still takes it in"
+            )
         if condition.pending:
             engine.require(["refresh", "--yes", "--skip-preview", "--clear-pending-creates", *stack], cwd=cwd)
             say("refreshed the state, and cleared what was pending")
@@ -260,6 +333,21 @@ def recover(
         where = f". The state as it was: {', '.join(map(str, copies))}" if copies else ""
         raise EngineError(error.failure, error.message + where, error.remedy) from None
     return Recovered(tuple(copies), tuple(done))
+
+
+def _look_again(
+    engine: Engine, condition: Condition, imports: Mapping[str, str], reason: str, cwd: Path
+) -> Condition:
+    """What is left once one damage is mended. Raises EngineError where it must not go on."""
+    found = examine(engine, condition.project, condition.stack, cwd=cwd)
+    if (error := refusal(found, imports, reason)) is not None:
+        raise error
+    return found
+
+
+def _left_out(condition: Condition, imports: Mapping[str, str]) -> list[str]:
+    """The names of pending creates that are cleared without an import."""
+    return [one.name for one in condition.pending if one.doing == "creating" and one.name not in imports]
 
 
 def _still_held(condition: Condition, cwd: Path) -> None:
@@ -273,14 +361,6 @@ def _still_held(condition: Condition, cwd: Path) -> None:
 
 def _now() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-
-
-def _keep_aside(damage: Damage) -> Path:
-    if damage.file is None:
-        raise AssertionError("refused before")
-    kept = damage.file.with_name(f"{damage.file.name}.damaged-{_now()}")
-    shutil.copy2(damage.file, kept)
-    return kept
 
 
 def _copy(engine: Engine, condition: Condition, reason: str, cwd: Path) -> Path:
@@ -307,15 +387,15 @@ def _write_private(file: Path, text: str) -> None:
 
 
 def _import(engine: Engine, condition: Condition, imports: Mapping[str, str], cwd: Path) -> Ran:
-    """Import pending creates.
+    """Import interrupted creates.
 
     By `pulumi import`: the engine's own `refresh --import-pending-creates` (3.259) takes the ids, drops the
     operations, and imports nothing.
     """
     table: dict[str, str] = {}
     resources = []
-    for one in condition.pending:
-        if one.doing != "creating" or one.name not in imports:
+    for one in importable(condition):
+        if one.name not in imports:
             continue
         told = {"type": one.type, "name": one.name, "id": imports[one.name], "version": one.version}
         for relation, urn in (("parent", one.parent), ("provider", one.provider)):

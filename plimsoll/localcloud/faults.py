@@ -119,6 +119,9 @@ def parse_fault(text: str) -> Fault:
                 text, f"{found['nth']!r} is no number from 1, to say which {operation} it strikes"
             )
         nth = int(found["nth"])
+    if swapped := re.fullmatch(r"([^:]+):(\d+)", found["type"] or ""):
+        right = f"{operation}:{swapped[2]}@{swapped[1]}"
+        raise _no_fault(text, f"the number stands before the type: write {right}={effect}")
     if found["type"] is not None and not re.fullmatch(r"[\w:/.-]+", found["type"]):
         raise _no_fault(text, f"{found['type']!r} is no type of a resource")
     if effect is Effect.METRIC_NOT_FOUND and (nth, operation) != (1, Operation.CREATE):

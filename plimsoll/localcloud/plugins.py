@@ -95,6 +95,11 @@ def read_choices(written: Iterable[str]) -> dict[str, Path | None]:
         said = _CHOICE.fullmatch(text)
         path = Path(said["path"] if said else text).expanduser()
         package = (said and said["package"]) or path.name.removeprefix(_PREFIX)
+        if (not said or not said["package"]) and not path.exists():
+            raise PluginError(
+                f"--provider {text}: there is no such file",
+                f"name the program itself, {_PREFIX}NAME, or write NAME=PATH",
+            )
         if not said or (not said["package"] and package == path.name):
             raise PluginError(
                 f"--provider {text} does not say whose provider it is",

@@ -51,7 +51,8 @@ def local_cloud(
         ) as cloud:
             yield cloud
     except (SdkError, StateError) as error:
-        raise RehearsalError("rehearse/local-cloud", str(error), "see above") from error
+        remedy = "mend that, and rehearse again: `plimsoll doctor` says what is installed"
+        raise RehearsalError("rehearse/local-cloud", str(error), remedy) from error
 
 
 class Stage:

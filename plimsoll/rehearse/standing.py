@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from plimsoll.engine import cache
 from plimsoll.engine import run as engine_run
+from plimsoll.engine.checkpoint import find_damage
 from plimsoll.engine.find import find
 from plimsoll.engine.run import Engine
 from plimsoll.localcloud.cloud import LocalCloud
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from pathlib import Path
 
+    from plimsoll.engine.checkpoint import Damage
     from plimsoll.settings.project import Project
 
 LOCK: Final = "plimsoll-cloud.lock"
@@ -47,10 +49,14 @@ OURS: Final = (LOCK, STAGED, "checkout", "home", "backend", "passphrase", "cloud
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An environment whose local cloud is up. Commands run in `folder`, and `variables` are all of theirs."""
+    """An environment whose local cloud is up. Commands run in `folder`, and `variables` are all of theirs.
+
+    `damage` is what is wrong with its state: the engine does nothing then, and `plimsoll recover` mends it.
+    """
 
     folder: Path
     variables: Mapping[str, str]
+    damage: Damage | None = None
 
 
 def state_folder(project: Project, stack: str) -> Path:
@@ -98,7 +104,8 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
                 LocalCloud(interpreter=interpreter, state=folder / "cloud.jsonl", packages=[dynamic.PACKAGE])
             )
         except (SdkError, StateError) as error:
-            raise RehearsalError("cloud/local-cloud", str(error), "see above") from None
+            remedy = f"mend that, or begin with nothing: plimsoll cloud {stack} --reset -- COMMAND"
+            raise RehearsalError("cloud/local-cloud", str(error), remedy) from None
         engine = Engine(
             installation,
             engine_run.Workspace(
@@ -108,15 +115,20 @@ def standing(project: Project, stack: str, folder: Path) -> Generator[Standing]:
                 environment={**cloud.environment, "PYTHONDONTWRITEBYTECODE": "1"},
             ),
         )
-        engine.require(["stack", "select", "--create", stack], cwd=here)
+        selected = engine.run(["stack", "select", "--create", stack], cwd=here).failure()
+        said = "" if selected is None else selected.message.partition(": ")[2]
+        backend = folder / "backend"
+        damage = find_damage(said, backend.as_uri(), backend, project.name, stack)
+        if selected is not None and damage is None:
+            raise selected
         pairs = [
             part for one in environment.secrets for part in ("--secret", f"{one.path}={one.placeholder}")
         ]
-        if pairs:
+        if pairs and selected is None:
             engine.require(["config", "set-all", "--path", *pairs, "--stack", stack], cwd=here)
         variables = {**engine.environment(), "PWD": str(here)}
         variables.pop("PULUMI_STACK", None)  # it would name another than the one that was selected
-        yield Standing(here, variables)
+        yield Standing(here, variables, damage)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from plimsoll.cli import app
-from plimsoll.engine.checkpoint import file_backend, find_damage, read_state
+from plimsoll.engine.checkpoint import State, emptied, file_backend, find_damage, read_state
 from plimsoll.engine.errors import EngineError, Failure
 from plimsoll.engine.find import find
 from plimsoll.engine.locks import Lock
@@ -154,7 +154,19 @@ class TestAnUpThatIsKilled:
     def test_when_it_does_not_it_is_created(self, tmp_path: Path):
         with standing(tmp_path, "create:2=stalled:1m") as stack:
             stack.killed_up(signal.SIGKILL)
+            cleared = stack.recover("--yes")
+            assert cleared.exit_code == 0
+            assert "leaving second out: if it exists, the next `pulumi up` is told so (409)" in cleared.output
+            stack.finishes()
+
+    def test_one_that_was_left_out_is_imported_afterwards(self, tmp_path: Path):
+        with standing(tmp_path, "create:2=slow:1m") as stack:
+            stack.killed_up(signal.SIGKILL)
             assert stack.recover("--yes").exit_code == 0
+            refused = stack.recover("--yes", "--import", f"third={SECOND}")
+            assert (refused.exit_code, "name one of these: second" in refused.output) == (2, True)
+            taken = stack.recover("--yes", "--import", f"second={SECOND}")
+            assert taken.exit_code == 0, taken.output
             stack.finishes()
 
     def test_told_to_end_it_finishes_what_it_is_at_and_leaves_nothing(self, tmp_path: Path):
@@ -257,7 +269,87 @@ def test_a_damaged_state_is_kept_aside_and_the_last_good_one_comes_back(own: Pro
     own.pulumi("preview", "--expect-no-changes", "--stack", "dev")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"hello", b"\x1f\x8bzip", b"{}", b"\xff\xfe"])
+NO_STACK = b'{"version": 3, "checkpoint": {}}'
+
+
+WRITTEN = {"manifest": {"time": "2026-11-24T16:10:05.810364268+01:00"}, "resources": [1]}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["stacks/tiny/dev.json.attrs", "stacks/tiny/dev.json.bak.attrs"])
+def test_what_lies_damaged_beside_a_whole_state_is_only_kept_aside(own: Project, name: str):
+    own.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert own.engine.workspace.backend is not None
+    sidecar = own.engine.workspace.backend / ".pulumi" / name
+    state = own.engine.workspace.backend / ".pulumi/stacks/tiny/dev.json"
+    whole = state.read_bytes()
+    sidecar.write_bytes(b"")
+    explained = recover(own)
+    assert (explained.exit_code, f"{sidecar} is damaged" in explained.output) == (1, True)
+    cleared = recover(own, "dev", "--yes")
+    assert cleared.exit_code == 0, cleared.output
+    assert not sidecar.exists()
+    assert list(sidecar.parent.glob(f"{sidecar.name}.damaged-*"))
+    assert state.read_bytes() == whole
+    own.pulumi("preview", "--expect-no-changes", "--stack", "dev")
+    assert recover(own).exit_code == 0
+
+
+@pytest.mark.engine
+def test_a_state_that_lost_everything_is_damaged_and_a_destroyed_one_is_not(own: Project):
+    assert own.engine.workspace.backend is not None
+    state = own.engine.workspace.backend / ".pulumi/stacks/tiny/dev.json"
+    new = state.read_bytes()
+    assert recover(own).exit_code == 0, "nothing was ever brought up"
+    own.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
+    whole = state.read_bytes()
+    for damaged in (b"{}", b"null", NO_STACK, new):
+        state.write_bytes(damaged)
+        explained = recover(own)
+        assert (explained.exit_code, "the last good one is of" in explained.output) == (1, True), damaged
+    assert recover(own, "dev", "--yes").exit_code == 0
+    assert json.loads(state.read_bytes()) == json.loads(whole)
+    own.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
+    assert recover(own).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("history", "damaged"),
+    [
+        ([], False),
+        ([{"kind": "destroy", "resourceChanges": {"delete": 4}}], False),
+        ([{"kind": "update", "resourceChanges": {}}], False),
+        ([{"kind": "update", "resourceChanges": {"create": 4}}], True),
+        ([{"kind": "refresh", "resourceChanges": {"same": 4}}], True),
+    ],
+)
+def test_an_empty_state_in_a_bucket_is_told_by_its_history(history: list[dict[str, Any]], *, damaged: bool):
+    assert (emptied(history, "gs://acme-state", "tiny", "dev") is not None) is damaged
+
+
+@pytest.mark.engine
+def test_without_a_login_it_says_how_to_log_in(own: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv("PULUMI_BACKEND_URL")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "nobody"))
+    refused = recover(own)
+    assert (refused.exit_code, "pulumi login gs://BUCKET" in refused.output) == (2, True)
+
+
+@pytest.mark.engine
+def test_a_lock_that_nobody_can_read_asks_for_a_reason_at_once(own: Project):
+    assert own.engine.workspace.backend is not None
+    hold(own.engine.workspace.backend, 1, "x").write_text("no JSON")
+    explained = recover(own)
+    assert (explained.exit_code, "--force REASON" in explained.output) == (1, True)
+
+
+def test_an_import_without_yes_is_no_look(tmp_path: Path):
+    (tmp_path / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
+    refused = CliRunner().invoke(app, ["recover", "dev", "--import", "a=b", "-C", str(tmp_path)])
+    assert (refused.exit_code, "--yes" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"hello", b"\x1f\x8bzip", b"{}", b"null", NO_STACK])
 def test_what_is_no_state(tmp_path: Path, content: bytes):
     file = tmp_path / "dev.json"
     file.write_bytes(content)
@@ -267,15 +359,17 @@ def test_what_is_no_state(tmp_path: Path, content: bytes):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "compressed"])
 def test_a_state_says_when_it_was_written(tmp_path: Path, pack: Callable[[bytes], bytes]):
     file = tmp_path / "dev.json"
-    time_ = "2026-11-24T16:10:05.810364268+01:00"
-    file.write_bytes(pack(json.dumps({"checkpoint": {"latest": {"manifest": {"time": time_}}}}).encode()))
-    assert read_state(file) == datetime(2026, 11, 24, 15, 10, 5, 810364, tzinfo=UTC)
+    file.write_bytes(pack(json.dumps({"checkpoint": {"stack": "dev", "latest": WRITTEN}}).encode()))
+    assert read_state(file) == State(datetime(2026, 11, 24, 15, 10, 5, 810364, tzinfo=UTC), 1)
     file.write_bytes(pack(b'{"version": 3, "checkpoint": {"stack": "dev"}}'))
-    assert read_state(file) == datetime.min.replace(tzinfo=UTC)
+    assert read_state(file) == State(datetime.min.replace(tzinfo=UTC), 0)
 
 
 @pytest.mark.engine
 def test_a_stack_that_is_not_there(own: Project):
+    refused = recover(own, "nope")
+    assert (refused.exit_code, "known here: dev" in refused.output) == (2, True)
+    own.write("Pulumi.nope.yaml", "config: {}\n")
     refused = recover(own, "nope")
     assert refused.exit_code == 2
     assert "there is no stack nope in file://" in refused.output
@@ -332,6 +426,9 @@ def test_only_an_interrupted_create_is_imported():
     error = refusal(CONDITION, {"that": "id"}, "")
     assert error is not None
     assert error.remedy == "name one of these: it"
+    none = refusal(replace(CONDITION, pending=()), {"that": "id"}, "")
+    assert none is not None
+    assert "pulumi import TYPE that id --stack dev" in none.remedy
     twice = replace(CONDITION, pending=CONDITION.pending * 2)
     assert refusal(twice, {"it": "id"}, "") is not None
 

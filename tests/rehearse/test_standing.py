@@ -59,6 +59,21 @@ def cloud(foreign: Callable[[str], Repository], tmp_path: Path) -> Cloud:
     return Cloud(foreign("garden"), tmp_path / "home")
 
 
+@pytest.mark.engine
+def test_a_damaged_state_is_said_and_recover_is_reached(cloud: Cloud):
+    assert cloud.run("dev", "--", "pulumi", "up", "--yes", "--skip-preview").returncode == 0
+    sidecar = cloud.folder / "backend/.pulumi/stacks/garden/dev.json.attrs"
+    sidecar.write_bytes(b"")
+    ran = cloud.run("dev", "--", "true")
+    assert ran.returncode == 0
+    assert f"{sidecar} is damaged" in ran.stderr
+    assert "plimsoll cloud dev -- plimsoll recover dev --yes" in ran.stderr
+    recover = ("dev", "--", sys.executable, "-m", "plimsoll", "recover", "dev", "--yes")
+    ran = cloud.run(*recover)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert cloud.run("dev", "--", "pulumi", "preview", "--expect-no-changes").returncode == 0
+
+
 def in_readme() -> list[list[str]]:
     """The arguments of each `plimsoll cloud` that README shows."""
     lines = re.findall(r"^\$ plimsoll cloud (.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
