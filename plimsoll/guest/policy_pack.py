@@ -76,6 +76,19 @@ def marked_texts(value: struct_pb2.Value, *, marked: bool = False) -> Iterator[s
                 yield from marked_texts(item, marked=marked)
 
 
+def clear_texts(properties: struct_pb2.Struct) -> Iterator[str]:
+    """Every whole text in properties that is not marked as secret."""
+    left = [*properties.fields.values()]
+    while left:
+        value = left.pop()
+        if value.HasField("string_value"):
+            yield value.string_value
+        elif value.HasField("list_value"):
+            left.extend(value.list_value.values)
+        elif value.HasField("struct_value") and SIGNATURE_KEY not in value.struct_value.fields:
+            left.extend(value.struct_value.fields.values())
+
+
 def json_texts(text: str) -> Iterator[str]:
     """The texts inside a secret that is a JSON document, which a rule may have parsed."""
     if not text.lstrip().startswith(("{", "[")):
@@ -120,38 +133,48 @@ def forms(secret: str) -> set[str]:
 
 
 class Mask:
-    """Takes every secret that it has learnt out of texts. Thread-safe."""
+    """Takes every secret that it has learnt out of texts, but for what also comes in clear. Thread-safe.
+
+    Providers' SDKs mark ordinary words too (each value of a Vercel variable): what the program itself gives
+    elsewhere as a whole value, unmarked, is no secret. What the configuration declares secret always is.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: set[str] = set()
-        self._alone: set[str] = set()
-        self._written: set[str] = set()
+        self._marked: set[str] = set()
+        self._declared: set[str] = set()
+        self._clear: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
-    def learn(self, secrets: Iterable[str]) -> None:
-        """Remember secrets, for as long as the pack runs."""
+    def learn(self, secrets: Iterable[str], *, declared: bool = False) -> None:
+        """Remember secrets, for as long as the pack runs; `declared` are those of the configuration."""
+        self._remember(self._declared if declared else self._marked, secrets)
+
+    def spare(self, values: Iterable[str]) -> None:
+        """Remember whole values that the program gives in clear."""
+        self._remember(self._clear, values)
+
+    def _remember(self, known: set[str], values: Iterable[str]) -> None:
         with self._lock:
-            for secret in secrets:
-                if secret in self._known:
-                    continue
-                self._known.add(secret)
-                if len(secret) < SHORTEST or PLAIN.fullmatch(secret):
-                    self._alone.add(secret)
-                else:
-                    self._written |= forms(secret)
-                    self._pattern = None
+            new = set(values) - known
+            if new:
+                known |= new
+                self._pattern = None
 
     def text(self, text: str) -> str:
         """The text without secrets."""
         with self._lock:
-            if text and text in self._alone:
+            secrets = self._declared | (self._marked - self._clear)
+            if text and text in secrets:
                 return MASKED
-            if self._pattern is None and self._written:
+            if self._pattern is None:
+                long = (one for one in secrets if len(one) >= SHORTEST and not PLAIN.fullmatch(one))
+                written = {form for one in long for form in forms(one)}
                 # The longest first: a secret inside another must not leave the other's ends behind.
-                longest_first = sorted(self._written, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-            return text if self._pattern is None else self._pattern.sub(MASKED, text)
+                longest_first = sorted(written, key=len, reverse=True)
+                # With no secret, what matches nothing.
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+            return self._pattern.sub(MASKED, text)
 
     def message(self, message: Message) -> None:
         """Mask what people read of an answer, in place."""
@@ -177,8 +200,11 @@ class Masked:
 
         def handle(request: Any, context: Any) -> Any:  # noqa: ANN401 (messages, and gRPC's own context)
             self._mask.learn(marked_in(request))
+            # A provider's own configuration may hold secrets that nobody marked.
+            if not getattr(request, "type", "pulumi:providers:").startswith("pulumi:providers:"):
+                self._mask.spare(clear_texts(request.properties))
             for key in getattr(request, "config_secret_keys", ()):
-                self._mask.learn([request.config[key]] if key in request.config else ())
+                self._mask.learn([request.config[key]] if key in request.config else (), declared=True)
             try:
                 answer = handler(request, context)
             except (Exception, SystemExit) as error:  # an exit from a thread would leave the call unanswered

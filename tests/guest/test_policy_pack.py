@@ -120,6 +120,15 @@ def test_what_is_masked_and_what_is_everywhere_by_chance(text: str, secrets: lis
     assert masked(text, *secrets) == shown
 
 
+def test_what_the_program_gives_in_clear_is_no_secret_unless_the_configuration_says_so():
+    mask = Mask()
+    mask.learn(["goals", "hunter22"])
+    mask.learn(["declared"], declared=True)
+    clear = request(name="goals", labels={"team": ["declared"]}, key=marked("hunter22")).properties
+    mask.spare(policy_pack.clear_texts(clear))
+    assert mask.text("goals-prod hunter22 declared") == f"goals-prod {MASKED} {MASKED}"
+
+
 @given(st.text(min_size=4), st.sampled_from(["as it is", "json", "repr", "url", "base64"]))
 def test_no_way_of_writing_a_secret_shows_it(secret: str, form: str):
     if policy_pack.PLAIN.fullmatch(secret):
