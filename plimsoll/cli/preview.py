@@ -137,7 +137,7 @@ def planned(job: ProgramJob, *, quiet: bool) -> Plan:
 def compared_with(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -> Comparison:
     """The working tree's plan beside that of a commit. Raises CheckoutError, SettingsError, PreviewError."""
     from plimsoll.localcloud.rules import load_rules  # noqa: PLC0415 (a plain preview does without)
-    from plimsoll.preview.against import preview_commit  # noqa: PLC0415
+    from plimsoll.preview.against import preview_commit, reconfigured  # noqa: PLC0415
     from plimsoll.preview.comparison import compare  # noqa: PLC0415
 
     began = time.monotonic()
@@ -152,6 +152,8 @@ def compared_with(project: Project, job: ProgramJob, ref: str, *, quiet: bool) -
         lambda resource: rules.forcing(resource.type, resource.inputs),
         against=short if base.plan else f"{short}, which has no environment {job.stack}",
         tells=f"plimsoll rehearse {job.stack} --from {ref}",
+        reconfigured=reconfigured(base.config, job.config) if base.plan else (),
+        notes=tuple(f"{lock} differs at {short}, which ran on today's packages" for lock in base.locks),
         seconds=time.monotonic() - began,
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.checkout.failure import CheckoutError, at_commit
-from plimsoll.checkout.git import Commit, find_checkout, relink
+from plimsoll.checkout.git import Commit, find_checkout, other_packages, relink
 from plimsoll.checkout.python import Moved, search_path, shadow
 from plimsoll.preview.failure import Failure, PreviewError
 from plimsoll.preview.offline import find_interpreter, preview_offline
@@ -19,6 +19,8 @@ from plimsoll.settings.errors import SettingsError
 from plimsoll.settings.project import find_project
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plimsoll.preview.offline import ProgramJob
     from plimsoll.preview.plan import Plan, Resource, Value
     from plimsoll.settings.project import Project
@@ -28,10 +30,15 @@ REMEDY: Final = "compare with a commit that can be previewed: --against REF"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What is compared with. `plan` is None where the commit has no such environment."""
+    """What is compared with. `plan` is None where the commit has no such environment.
+
+    `config` is the stack's configuration of then, `locks` are the lock files that differ from today's.
+    """
 
     commit: Commit
     plan: Plan | None
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    locks: tuple[str, ...] = ()
 
 
 def preview_commit(project: Project, stack: str, ref: str, timeout: float) -> Base:
@@ -70,7 +77,14 @@ def preview_commit(project: Project, stack: str, ref: str, timeout: float) -> Ba
             )
         path = search_path(os.environ, moved)
         plan = _run(replace(job, environment={} if path is None else {"PYTHONPATH": path}), commit)
-        return Base(commit, _moved_back(plan, here, checkout.root))
+        locks = other_packages(here, checkout.root, inside)
+        return Base(commit, _moved_back(plan, here, checkout.root), job.config, locks)
+
+
+def reconfigured(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
+    """The packages of which two configurations of a stack say something else: `gcp` for `gcp:project`."""
+    keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return frozenset(key.partition(":")[0] for key in keys)
 
 
 def _job(project: Project, stack: str, timeout: float, python: Path) -> ProgramJob | None:

@@ -15,6 +15,8 @@ from plimsoll.preview.promises_difference import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from plimsoll.preview.difference import Forcing
     from plimsoll.preview.plan import Plan
 
@@ -24,7 +26,7 @@ class Comparison:
     """What differs between two plans, from promises to resources.
 
     `against` says in a reader's words what the plan is compared with, and `tells` is the command that knows
-    what nobody was asked here; "" where everything is known.
+    what nobody was asked here; "" where everything is known. `notes` say how far it can be trusted.
     """
 
     difference: Difference
@@ -33,6 +35,7 @@ class Comparison:
     cost: CostDifference
     against: str
     tells: str
+    notes: tuple[str, ...]
     seconds: float
 
     @property
@@ -42,15 +45,27 @@ class Comparison:
 
 
 def compare(
-    before: Plan | None, after: Plan, forcing: Forcing, *, against: str, tells: str = "", seconds: float
+    before: Plan | None,
+    after: Plan,
+    forcing: Forcing,
+    *,
+    against: str,
+    tells: str = "",
+    reconfigured: Collection[str] = (),
+    notes: tuple[str, ...] = (),
+    seconds: float,
 ) -> Comparison:
-    """Compare two plans; without the first everything is new. `seconds` is how long the two took to make."""
+    """Compare two plans; without the first everything is new. `seconds` is how long the two took to make.
+
+    `reconfigured` are the packages whose configuration of the stack differs.
+    """
     return Comparison(
-        difference(before, after, forcing),
+        difference(before, after, forcing, reconfigured),
         flow_differences(before, after),
         connections_difference(before, after),
         cost_difference(before, after),
         against,
         tells,
+        notes,
         seconds,
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -28,7 +28,7 @@ from plimsoll.preview.plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from plimsoll.preview.plan import Plan, Resource, Value
 
@@ -39,7 +39,7 @@ LONGEST_ALIGNED: Final = 500
 """Elements. Longer lists are compared by position: to find what was inserted takes quadratic time."""
 
 PROVIDER_TYPE: Final = "pulumi:providers:"
-"""How the types of providers start. No change of one replaces it, nor what it made."""
+"""How the types of providers start. No change of one replaces it; it may well replace what it made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,9 @@ class ResourceDifference:
     step: Step | None
     properties: tuple[PropertyDifference, ...] = ()
     options: tuple[OptionDifference, ...] = ()
+    provider_differs: bool = False
+    """Whether its provider, or that one's configuration, differs: a project or region that it does not name
+    itself may be another one, which replaces it."""
 
     @property
     def resource(self) -> Resource:
@@ -111,12 +114,15 @@ class Difference:
     """All that differs, in the order of the program, then what is removed. `same` counts the other resources.
 
     The stack itself and components count as resources here: what they register is part of what they promise.
+    `outputs` are the stack's. `secrets` counts the values that are secret on both sides, never compared.
     """
 
     before: Plan | None
     after: Plan
     changed: tuple[ResourceDifference, ...]
     same: int
+    outputs: tuple[PropertyDifference, ...] = ()
+    secrets: int = 0
 
     @property
     def counts(self) -> Counter[Step | None]:
@@ -129,8 +135,13 @@ class Difference:
         return tuple(sorted({one.resource.type for one in self.changed if one.step is None}))
 
 
-def difference(before: Plan | None, after: Plan, forcing: Forcing) -> Difference:
-    """What differs from `before`, or everything where there was no such environment."""
+def difference(
+    before: Plan | None, after: Plan, forcing: Forcing, reconfigured: Collection[str] = ()
+) -> Difference:
+    """What differs from `before`, or everything where there was no such environment.
+
+    `reconfigured` are the packages whose configuration of the stack differs: that of their default providers.
+    """
     old = {} if before is None else {resource.urn: resource for resource in before.resources}
     pairs: list[tuple[Resource | None, Resource]] = []
     former: dict[str, tuple[str, ...]] = {}
@@ -142,14 +153,76 @@ def difference(before: Plan | None, after: Plan, forcing: Forcing) -> Difference
         pairs.append((old.pop(urn) if urn is not None else None, resource))
         if urn is not None:
             moved[urn] = resource.urn
+    other = {
+        resource.urn
+        for was, resource in pairs
+        if resource.type.startswith(PROVIDER_TYPE)
+        and (was is None or [*walk((), was.inputs, resource.inputs)])
+    }
     found = [_compare(was, resource, moved, forcing, after) for was, resource in pairs]
+    if not after.knows_state:
+        found = [
+            _doubted(one, *pair) if _provider_differs(*pair, moved, other, reconfigured) else one
+            for one, pair in zip(found, pairs, strict=True)
+        ]
     changed = [one for one in found if one is not None]
     changed += [
         ResourceDifference(gone, None, Step.DELETE)
         for gone in old.values()
         if not gone.read and gone.type != STACK_TYPE
     ]
-    return Difference(before, after, tuple(changed), sum(one is None for one in found))
+    return Difference(
+        before,
+        after,
+        tuple(changed),
+        sum(one is None for one in found),
+        () if before is None else tuple(_outputs(before, after)),
+        sum(_secrets(was.inputs, resource.inputs) for was, resource in pairs if was is not None),
+    )
+
+
+def _provider_differs(
+    before: Resource | None,
+    after: Resource,
+    moved: Mapping[str, str],
+    other: Collection[str],
+    reconfigured: Collection[str],
+) -> bool:
+    if before is None or not after.custom or after.type.startswith(PROVIDER_TYPE):
+        return False
+    if before.provider is None or after.provider is None:
+        return before.provider is not after.provider
+    if moved.get(before.provider.name, before.provider.name) != after.provider.name:
+        return True
+    return after.provider.name in (other if after.provider.explicit else reconfigured)
+
+
+def _doubted(
+    found: ResourceDifference | None, before: Resource | None, after: Resource
+) -> ResourceDifference:
+    """The difference where the resource's provider differs: it may be replaced, if it is not anyway."""
+    found = found or ResourceDifference(before, after, None)
+    step = found.step if found.step in {Step.REPLACE, Step.READ} else None
+    return replace(found, step=step, provider_differs=True)
+
+
+def _outputs(before: Plan, after: Plan) -> Iterator[PropertyDifference]:
+    for name in sorted(before.outputs.keys() | after.outputs.keys()):
+        for steps, was, becomes in walk((name,), before.outputs.get(name), after.outputs.get(name)):
+            yield PropertyDifference(steps, was, becomes)
+
+
+def _secrets(before: Value, after: Value) -> int:
+    """How many values are secret on both sides, at the same path."""
+    match before, after:
+        case (Secret(), Secret()):
+            return 1
+        case (dict(), dict()):
+            return sum(_secrets(before[name], after[name]) for name in before.keys() & after.keys())
+        case (list(), list()):
+            return sum(map(_secrets, before, after))
+        case _:
+            return 0
 
 
 def _former_urns(resource: Resource, former: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

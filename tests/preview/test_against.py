@@ -157,7 +157,7 @@ def test_an_engines_file_gives_the_same_report():
         "template.containers[0].envs[1].value": False,
     }
     assert told["budgets"]["list"]["differences"][0]["percent"] == 33.333
-    assert told["unknown"] == {"replacements": [], "tells": None}
+    assert told["unknown"] == {"replacements": [], "secrets": 1, "notes": [], "tells": None}
     assert "hunter22" not in json.dumps(told)
 
 

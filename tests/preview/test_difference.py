@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from plimsoll.preview.plan import (
     Alias,
     Options,
     Plan,
+    ProviderReference,
     Resource,
     Secret,
     Source,
@@ -128,6 +130,59 @@ def test_a_difference_is_the_same_from_the_other_side(one: dict[str, Value], oth
 def test_a_path_that_is_written_can_be_read(steps: tuple[str | int, ...]):
     steps = ("a", *steps)
     assert read_path(write_path(steps)) == steps
+
+
+EU, US = (f"urn:pulumi:dev::shop::pulumi:providers:gcp::{name}" for name in ("eu", "us"))
+
+
+def provider(name: str, **inputs: str) -> Resource:
+    return resource(name, dict(inputs), type="pulumi:providers:gcp")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reconfigured", "expected"),
+    [
+        pytest.param((provider("eu", project="a"), EU), (provider("eu", project="a"), EU), (), {}, id="same"),
+        pytest.param(
+            (provider("eu", project="a"), EU),
+            (provider("eu", project="b"), EU),
+            (),
+            {"db": None, "eu": Step.UPDATE},
+            id="another-project",
+        ),
+        pytest.param(
+            (provider("eu"), EU),
+            (provider("us"), US),
+            (),
+            {"db": None, "us": Step.CREATE, "eu": Step.DELETE},
+            id="another-provider",
+        ),
+        pytest.param((provider("eu"), "gcp"), (provider("eu"), "gcp"), ("gcp",), {"db": None}, id="default"),
+        pytest.param((provider("eu"), EU), (provider("eu"), EU), ("gcp",), {}, id="not-the-default"),
+    ],
+)
+def test_what_another_provider_would_replace_is_not_known(
+    before: tuple[Resource, str], after: tuple[Resource, str], reconfigured: tuple[str, ...], expected: Any
+):
+    def made(one: Resource, by: str) -> Plan:
+        reference = ProviderReference(by, explicit=by.startswith("urn"))
+        return plan(one, resource("db", {"size": 1}, provider=reference))
+
+    found = difference(made(*before), made(*after), lambda _: (), reconfigured)
+    assert {one.resource.name: one.step for one in found.changed} == expected
+    assert all(one.provider_differs for one in found.changed if one.resource.name == "db")
+
+
+def test_outputs_differ_too_and_secrets_are_counted_not_compared():
+    one = resource("db", {"password": Secret(), "keys": [Secret(), "a"]})
+    before, after = plan(one), plan(one)
+    before, after = replace(before, outputs={"url": "a"}), replace(after, outputs={"url": "b", "new": 1})
+    found = difference(before, after, lambda _: ())
+    assert [(each.path, each.before, each.after) for each in found.outputs] == [
+        ("new", None, 1),
+        ("url", "a", "b"),
+    ]
+    assert found.secrets == 2
 
 
 STEPS = {
@@ -322,6 +377,8 @@ def test_a_machine_is_told_the_same():
     assert told["counts"] == {"create": 1, "delete": 1, "replace": 1, "unknown": 1, "same": 1}
     assert told["unknown"] == {
         "replacements": ["aws:s3/bucket:Bucket"],
+        "secrets": 0,
+        "notes": [],
         "tells": "plimsoll rehearse dev --from main",
     }
     [api] = [one for one in told["changes"] if one["name"] == "api"]

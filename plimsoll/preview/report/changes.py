@@ -62,6 +62,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield from _connections(comparison.connections)
     yield from cost_difference_lines(comparison.cost)
     yield from _changes(comparison.difference)
+    yield from _outputs(comparison.difference)
     yield from policy_lines(plan)
     yield from _unknown(comparison)
     yield from warnings(plan)
@@ -198,7 +199,7 @@ def _headline(one: ResourceDifference, named: Text) -> Text:
         line.append("  " + " · ".join(values))
     if one.step is Step.DELETE and one.resource.options.retain_on_delete:
         line.append("  kept in the cloud, forgotten here", "yellow")
-    if one.step is Step.DELETE and one.resource.options.protect:
+    if one.step in {Step.DELETE, Step.REPLACE} and (one.before or one.resource).options.protect:
         line.append("  protected: the engine refuses", "bold red")
     if one.renamed_from:
         line.append(f"  was {printable(one.renamed_from.rpartition('::')[2])}", "cyan")
@@ -212,6 +213,8 @@ def _lines(branch: Tree, one: ResourceDifference) -> None:
         return
     for change in one.properties:
         branch.add(_property(change, unknown=one.step is None))
+    if one.provider_differs:
+        branch.add(Text("its provider's configuration differs: may force a replacement", "yellow"))
     for option in one.options:
         before, after = (_short(value) for value in (option.before, option.after))
         branch.add(Text.assemble((f"option {option.name}  ", "dim"), f"{before} → {after}"))
@@ -240,7 +243,18 @@ def _unknown(comparison: Comparison) -> Iterator[RenderableType]:
     if comparison.difference.undecided:
         types = ", ".join(comparison.difference.undecided)
         yield Text(f"  whether a change replaces: {types}", "yellow")
+    if secrets := comparison.difference.secrets:
+        yield Text(f"  whether {secrets} secret values are the same: they are in no plan", "yellow")
+    for note in comparison.notes:
+        yield Text(f"  {printable(note)}", "yellow")
     yield Text("  what exists already, and what a provider would add or refuse", "dim")
+
+
+def _outputs(difference: Difference) -> Iterator[RenderableType]:
+    if difference.outputs:
+        yield heading("OUTPUTS", f"{len(difference.outputs)} differ")
+    for one in difference.outputs:
+        yield Padding(_property(one, unknown=False), (0, 0, 0, 2))
 
 
 # For machines -----------------------------------------------------------------------------------------------
@@ -274,7 +288,16 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         },
         "changes": [_change_json(one) for one in found.changed],
         "policies": policies_to_json(plan),
-        "unknown": {"replacements": list(found.undecided), "tells": comparison.tells or None},
+        "outputs": [
+            {"path": one.path, "before": value_to_json(one.before), "after": value_to_json(one.after)}
+            for one in found.outputs
+        ],
+        "unknown": {
+            "replacements": list(found.undecided),
+            "secrets": found.secrets,
+            "notes": list(comparison.notes),
+            "tells": comparison.tells or None,
+        },
     }
 
 
@@ -314,6 +337,7 @@ def _change_json(one: ResourceDifference) -> dict[str, Any]:
         "name": one.resource.name,
         "step": None if one.step is None else one.step.value,
         "renamedFrom": one.renamed_from or None,
+        "providerDiffers": one.provider_differs,
         "source": {"file": source.file, "line": source.line} if source else None,
         "properties": [
             {
