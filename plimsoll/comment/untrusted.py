@@ -44,6 +44,8 @@ def read_document(file: Path) -> str:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise CommentError("comment/file", f"{file} is not UTF-8, at byte {error.start}", _REMEDY) from None
+    if not text.strip():
+        raise CommentError("comment/file", f"{file} is empty: its job did not come to its end", _REMEDY)
     wrong = next((one for one in text if not one.isprintable() and one != "\n"), None)
     if wrong is not None:
         message = f"{file} has the control character U+{ord(wrong):04X}"

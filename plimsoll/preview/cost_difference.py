@@ -40,9 +40,12 @@ class CostDifference:
     def usd(self) -> Decimal | None:
         """What a month costs more, or, negative, less; None where one side cannot be decided.
 
-        What has no price is in neither sum: see `unpriced`.
+        Nor is it known where what has no price differs: it is in neither sum, and costs something too.
         """
         if isinstance(self.before, Undecided) or isinstance(self.after, Undecided):
+            return None
+        old, new = (set(floor.unpriced if floor else ()) for floor in (self.before, self.after))
+        if old != new:
             return None
         before, after = (floor.total if floor else Decimal(0) for floor in (self.before, self.after))
         return after - before

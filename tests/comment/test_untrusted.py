@@ -65,13 +65,14 @@ def refused(file: Path) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("content", "rule", "said"),
     [
+        (b" \n", "comment/file", "is empty"),
         (b"x" * (LIMIT + 1), "comment/too-long", "longer than 65,536 bytes"),
         (b"@" * LIMIT, "comment/too-long", "taken apart"),
         (b"\xff\xfe", "comment/file", "not UTF-8, at byte 0"),
         (b"a\x1b[31m", "comment/file", "U+001B"),
         ("a\u202eb".encode(), "comment/file", "U+202E"),
     ],
-    ids=["too-long", "too-long-once-harmless", "no-utf-8", "ansi", "right-to-left"],
+    ids=["empty", "too-long", "too-long-once-harmless", "no-utf-8", "ansi", "right-to-left"],
 )
 def test_what_is_no_text_of_ours_is_refused(tmp_path: Path, content: bytes, rule: str, said: str):
     file = tmp_path / "preview.md"

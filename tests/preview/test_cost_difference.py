@@ -47,11 +47,16 @@ def test_a_difference_says_whose_it_is(before: Any, after: Any, usd: str, why: l
     assert sum(one.usd for one in found.owners) == found.usd
 
 
-def test_what_is_new_costs_all_of_it_and_what_has_no_price_is_named():
-    found = cost_difference(None, plan(kept(1), database(tier="db-perf-optimized-N-8")))
-    assert found.usd is not None
-    assert found.usd > Decimal("13.14")
-    assert [one.owner for one in found.unpriced] == ["db"]
+def test_what_has_no_price_is_named_and_where_it_differs_nobody_says_by_how_much():
+    unpriced = plan(kept(1), database(tier="db-perf-optimized-N-8"))
+    for before, after in ((None, unpriced), (plan(kept(1)), unpriced), (unpriced, plan(kept(1)))):
+        found = cost_difference(before, after)
+        assert (found.differs, found.usd) == (True, None)
+    assert [one.owner for one in cost_difference(None, unpriced).unpriced] == ["db"]
+    more = plan(kept(2), database(tier="db-perf-optimized-N-8"))
+    assert cost_difference(unpriced, more).usd == Decimal("13.14")
+    said = text(report(compare(plan(kept(1)), unpriced, lambda _: (), against="main", seconds=1.0)))
+    assert "no price for what differs" in said
 
 
 def test_an_unknown_on_either_side_leaves_it_undecided():

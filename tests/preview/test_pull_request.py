@@ -112,6 +112,13 @@ def test_what_holds_data_stands_first_and_is_never_folded(before: Any, after: An
     assert body.index("What holds data") < body.index("<details>")
 
 
+def test_a_protection_that_is_taken_away_is_in_the_title():
+    kept = resource(DATABASE, "db", {"deletionProtection": True}, options=Options(protect=True))
+    bare = resource(DATABASE, "db", {"deletionProtection": False})
+    assert "protection taken from 1 resource" in text(document([between(plan(kept), plan(bare))]))
+    assert "protection taken" not in text(document([between(plan(bare), plan(kept))]))
+
+
 def test_policies_stand_before_what_is_folded_the_mandatory_ones_first():
     found = PolicyResults(
         "ours",

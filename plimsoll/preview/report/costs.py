@@ -62,12 +62,14 @@ def cost_difference_lines(cost: CostDifference) -> Iterator[Text]:
         gaps = ", ".join(dict.fromkeys(missing))
         yield Text(printable(f"  cannot decide by how much it differs: unknown are {gaps}"), "yellow")
         return
-    usd = cost.usd or Decimal(0)
     line = Text.assemble("\n", (_HEADING, "bold"), f"  {floor_words(after)}")
     if not cost.differs:
         yield line.append("  unchanged", "dim")
         return
-    line.append(f"  {signed(usd)}", "bold red" if usd > 0 else "green")
+    if cost.usd is None:
+        line.append("  how much more or less is not known: no price for what differs", "yellow")
+    else:
+        line.append(f"  {signed(cost.usd)}", "bold red" if cost.usd > 0 else "green")
     yield line.append(f"  idle, at list prices of {prices_of()}", "dim")
     for one in cost.owners:
         yield Text(printable(f"  {signed(one.usd)}: {one.why}"))

@@ -86,6 +86,9 @@ def _said(found: Comparison | Plan) -> Iterator[str]:
             yield f"{certain} replaced or deleted that {_hold(certain)} data"
         if len(lost) > certain:
             yield f"{len(lost) - certain} that may be replaced and {_hold(len(lost) - certain)} data"
+        bared = sum(map(_loses_protection, found.difference.changed))
+        if bared:
+            yield f"protection taken from {counted(bared, 'resource')}"
         yield from _budgets(found)
     policies = plan_of(found).policies
     if policies is not None and policies.blocks:
@@ -102,6 +105,16 @@ def _said(found: Comparison | Plan) -> Iterator[str]:
             yield counted(changed, "resource changes", "resources change")
     else:
         yield counted(sum(one.custom for one in found.resources), "resource")
+
+
+def _loses_protection(one: ResourceDifference) -> bool:
+    """Whether what protected it from being deleted is there no more: Pulumi's option, or the vendor's own."""
+    options = any(option.name == "protect" and option.before and not option.after for option in one.options)
+    own = any(
+        change.steps[-1:] == ("deletionProtection",) and change.before is True and change.after is not True
+        for change in one.properties
+    )
+    return one.after is not None and (options or own)
 
 
 def _hold(count: int) -> str:

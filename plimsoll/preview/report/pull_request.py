@@ -6,7 +6,6 @@ policies; then, folded, connections, cost and every change.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.cost import NOT_COUNTED, dollars, prices_of, signed
@@ -220,7 +219,7 @@ def _cost(found: Comparison) -> Iterator[Block]:
         return
     rows = [row(code(one.owner), code(signed(one.usd)), code(one.why, 300)) for one in cost.owners]
     rows += [row(code(one.owner), "", code(one.why, 300)) for one in cost.unpriced]
-    by = f"<b>{code(signed(cost.usd or Decimal(0)))}</b>"
+    by = "no price for what differs" if cost.usd is None else f"<b>{code(signed(cost.usd))}</b>"
     yield _cost_block(f"Cost floor: {floor}, {by}, idle", rows)
 
 
