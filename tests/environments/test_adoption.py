@@ -124,6 +124,25 @@ def test_an_id_of_something_that_does_not_exist_is_refused(system: System):
     assert "prj_ofTheTeam" in system.refusal(adopting())
 
 
+def test_a_live_user_that_is_not_adopted_gets_no_new_password(system: System):
+    """Where the database is adopted nobody makes its user: the live one would lose its password."""
+    system.lives()
+    user = live_user(system)
+    before = system.cloud.records
+    for arguments in (("preview",), ("up", "--yes", "--skip-preview")):
+        ran = system.stack.pulumi(*arguments, edits=(adopting(),))
+        assert ran.code != 0
+        assert "plimsoll:database" in ran.stdout + ran.stderr
+        assert "secret" in ran.stdout + ran.stderr
+    assert system.cloud.records == before
+    assert system.cloud.state.find(user.type, user.id) == user
+
+
+def live_user(system: System) -> Record:
+    inputs = {"instance": "goals-dev", "name": "goals", "password": "of-the-team"}
+    return system.cloud.seed("gcp:sql/user:User", "goals//goals-dev", inputs)
+
+
 def test_adopted_settled_the_entries_removed_and_a_key_renamed(system: System):
     """In this order, as a team would: each step stands on the one before."""
     system.lives(
@@ -131,6 +150,7 @@ def test_adopted_settled_the_entries_removed_and_a_key_renamed(system: System):
         instance={"settings": {"tier": "db-f1-micro"}},
         frontend={"nodeVersion": "20.x"},
     )
+    user = live_user(system)
     entries = adopting(service=["template.timeout"], instance=["settings.tier"], frontend=["nodeVersion"])
     up = system.do("up", "--yes", edits=(entries,))
     assert up.code == 0, up.stdout
@@ -139,7 +159,7 @@ def test_adopted_settled_the_entries_removed_and_a_key_renamed(system: System):
     assert service["template"]["timeout"] == "60s"
     # The pipeline's, not the stack file's.
     assert service["template"]["containers"][0]["image"] == IMAGE
-    assert not [one for one in system.cloud.records if one.type == "gcp:sql/user:User"]
+    assert [one for one in system.cloud.records if one.type == user.type] == [user]
 
     settled = system.do("preview", "--expect-no-changes", edits=(entries,))
     assert settled.code == 0, settled.stdout
